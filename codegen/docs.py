@@ -1,0 +1,109 @@
+"""The docstrings of generated methods: our own summary, and the spec's facts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from .ir import Case, Param
+from .spec import Argument, Command
+
+_PHRASES: Final = {
+    "Key": "a key, as text or bytes.",
+    "Pattern": "a glob-style pattern, as text or bytes.",
+    "Value": "text, bytes or a number.",
+    "int": "a whole number.",
+    "float": "a number.",
+    "bool": "False by default.",
+    "Seconds": "whole seconds, or a timedelta.",
+    "Milliseconds": "whole milliseconds, or a timedelta.",
+    "UnixSeconds": "seconds since 1970, or a datetime.",
+    "UnixMilliseconds": "milliseconds since 1970, or a datetime.",
+    "ScoreBound": 'a score, ``"(1.5"`` for an exclusive one, ``"-inf"`` or ``"+inf"``.',
+}
+
+_MODULE_SINCE: Final = {
+    "json": "RedisJSON", "search": "RediSearch", "timeseries": "RedisTimeSeries", "bf": "RedisBloom",
+}  # fmt: skip
+
+
+def docstring(command: Command, summary: str, params: Sequence[Param], cases: Sequence[Case]) -> str:
+    """Return the text between the quotes, unindented and escaped."""
+    lines = [summary, "", f"``{syntax(command)}``"]
+    if params:
+        lines += ["", "Args:", *(f"    {param.name}: {_phrase(param)}" for param in params)]
+    lines += ["", "Returns:", *(f"    {line}" for line in _returns(cases))]
+    lines += ["", _origin(command)]
+    return escape("\n".join(lines))
+
+
+def escape(text: str) -> str:
+    """Make text safe between triple double quotes: specs are not trusted."""
+    text = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    return f"{text[:-1]}\\\"" if text.endswith('"') else text
+
+
+def _phrase(param: Param) -> str:
+    inner = param.type.removeprefix("Many[").removesuffix("]")
+    if param.type in _PHRASES:
+        phrase = _PHRASES[param.type]
+    elif param.kind == "var":
+        phrase = f"any number of them: {_PHRASES.get(param.type, f'``{param.type}`` each.')}"
+    elif param.type.startswith("Many["):
+        phrase = f"a collection: {_PHRASES.get(inner, f'``{inner}`` each.')}"
+    elif param.type.startswith("Pairs["):
+        phrase = "a mapping."
+    else:
+        phrase = f"``{param.type}``."
+    if param.since:
+        phrase += f" Since {param.since}."
+    return f"{phrase} Valkey only." if param.valkey_only else phrase
+
+
+def _returns(cases: Sequence[Case]) -> list[str]:
+    if len(cases) == 1:
+        return [f"``{cases[0].reply.type}``"]
+    lines = [f"``{case.reply.type}`` with {_condition(case)};" for case in cases[:-1]]
+    return [*lines, f"else ``{cases[-1].reply.type}``."]
+
+
+def _condition(case: Case) -> str:
+    return " and ".join(f"no ``{name[1:]}``" if name.startswith("!") else f"``{name}``" for name in case.when)
+
+
+def _origin(command: Command) -> str:
+    facts: list[str] = []
+    if command.complexity:
+        facts.append(f"Complexity: {command.complexity}.")
+    names = {"redis": _MODULE_SINCE.get(command.module or "", "Redis"), "valkey": "Valkey"}
+    since = [f"{names[provider]} {version}" for provider, version in command.providers.items()]
+    facts.append(f"Since {', '.join(since)}.")
+    if command.deprecated_since:
+        instead = f": use {', '.join(command.replaced_by)}" if command.replaced_by else ""
+        facts.append(f"Deprecated since {command.deprecated_since}{instead}.")
+    page = command.name.lower().replace(" ", "-")
+    host = "redis.io/docs/latest" if "redis" in command.providers else "valkey.io"
+    facts.append(f"See https://{host}/commands/{page}/")
+    return "\n".join(facts)
+
+
+def syntax(command: Command) -> str:
+    """Return the command's syntax line: ``LPOP key [count]``."""
+    return " ".join([command.name, *(_node(node) for node in command.arguments)])
+
+
+def _node(node: Argument) -> str:
+    if node.type == "pure-token":
+        text = node.token or '""'
+    elif node.type == "oneof":
+        text = "|".join(_node(child) for child in node.arguments)
+        text = text if node.optional and not node.token and not node.multiple else f"<{text}>"
+    elif node.type == "block":
+        text = " ".join(_node(child) for child in node.arguments)
+    else:
+        text = node.name
+    token = f"{node.token} " if node.token is not None and node.type != "pure-token" else ""
+    if node.multiple:
+        again = f"{token}{text}" if node.multiple_token else text
+        text = f"{text} [{again} ...]"
+    return f"[{token}{text}]" if node.optional else f"{token}{text}"

@@ -1,0 +1,253 @@
+"""The pipeline: load → normalise → overlay → lower → render → format → write (or compare)."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import black
+from black.mode import Mode, TargetVersion
+from black.parsing import InvalidInput
+
+from . import docs, facts, ir, lower, naming, overlay, render, replies, spec
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+OUTPUT: Final = ROOT / "src" / "redpoll" / "commands"
+MODE: Final = Mode(line_length=120, target_versions={TargetVersion.PY311})
+RESERVED: Final = frozenset(
+    {
+        "aclose", "batch", "binary", "close", "connection", "consumer", "dedicated", "execute", "from_url", "hscan_iter",
+        "lock", "on", "pipeline", "register_script", "release", "scan_iter", "script", "sscan_iter",
+        "subscribe", "text", "transaction", "using", "watch_transaction", "zscan_iter",
+    }
+)  # fmt: skip
+"""Names of handwritten client methods, which a command must not take."""
+
+
+class GenerationError(Exception):
+    """What stops the generation; the message holds one line a fault."""
+
+
+def run(*, check: bool = False, stamp: bool = False) -> int:
+    """Generate the commands, or with ``check`` compare; return the exit code.
+
+    Args:
+        check: write nothing, and return 1 where a byte of the output would differ.
+        stamp: first write the present spec hashes into the overlay.
+    """
+    try:
+        commands = spec.load(ROOT / "commands.json")
+        if stamp:
+            for name in overlay.stamp(commands):
+                print(f"stamped   {name}")
+        files = generate(commands, overlay.load())
+    except (spec.SpecError, overlay.OverlayError, GenerationError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    old = {path.name: path.read_text(encoding="utf-8") for path in sorted(OUTPUT.glob("*")) if path.is_file()}
+    if check:
+        return _compare(old, files)
+    with _stage("write"):
+        OUTPUT.mkdir(exist_ok=True)
+        for name in old.keys() - files.keys():
+            (OUTPUT / name).unlink()
+        for name, text in files.items():
+            if old.get(name) != text:
+                (OUTPUT / name).write_text(text, encoding="utf-8")
+    for line in difference(old, files):
+        print(line)
+    return 0
+
+
+def generate(commands: Mapping[str, spec.Command], over: overlay.Overlay) -> dict[str, str]:
+    """Return the generated files, by name.
+
+    Raises:
+        OverlayError: the overlay is stale.
+        GenerationError: a command that the rules and the overlay cannot make a method of.
+    """
+    with _stage("overlay"):
+        containers = frozenset(name.partition(" ")[0] for name in commands if " " in name)
+        modules = {name: naming.module_name(command, containers) for name, command in commands.items()}
+        overlay.check(over, commands, modules, used=False)
+    with _stage("lower"):
+        found = methods(commands, over, modules, containers)
+        overlay.check(over, commands, modules, used=True)
+    with _stage("render"):
+        sources = _sources(commands, over, found)
+    with _stage("format"):
+        return {name: _formatted(name, text) for name, text in sources.items()}
+
+
+def methods(
+    commands: Mapping[str, spec.Command],
+    over: overlay.Overlay,
+    modules: Mapping[str, str],
+    containers: frozenset[str],
+) -> list[ir.Method]:
+    """Return the methods of all commands but containers and those that the overlay excludes.
+
+    Raises:
+        GenerationError: one line a command that fails.
+    """
+    found: list[ir.Method] = []
+    faults: list[str] = []
+    for name, command in commands.items():
+        entry = over.entry(name)
+        if entry.exclude or (name in containers and entry.method is None):
+            continue
+        try:
+            found.append(_method(command, entry, modules[name], over.summaries[name]))
+        except (ir.LoweringError, replies.ReplyError) as error:
+            faults.append(f"{name}: {error}" if not str(error).startswith(name) else str(error))
+    names: dict[str, str] = dict.fromkeys(RESERVED, "a handwritten method")
+    for item in found:
+        if item.name in names and not item.facts.dedicated:
+            faults.append(f"{item.command}: the method {item.name!r} is taken by {names[item.name]}")
+        names[item.name] = item.command
+    if faults:
+        raise GenerationError("\n".join(faults))
+    return found
+
+
+def _method(command: spec.Command, entry: overlay.Entry, module: str, summary: str) -> ir.Method:
+    own = lower.Signature(signature(entry.signature), ()) if entry.signature else None
+    lowered = own or lower.lower(command, entry)
+    params = lowered.params
+    taken = {"self", "words", "each", "left", "right"} & {param.name for param in params}
+    if taken:
+        raise ir.LoweringError(f"parameter names that encoders use themselves: {', '.join(sorted(taken))}")
+    cases = _cases(command, entry, {param.name for param in params})
+    return ir.Method(
+        command=command.name,
+        name=entry.method or naming.method_name(command.name),
+        module=module,
+        params=params,
+        steps=lowered.steps,
+        cases=cases,
+        facts=facts.facts(command, entry),
+        doc=docs.docstring(command, summary, params, cases),
+        body=tuple(entry.encode.strip("\n").split("\n")) if entry.encode else (),
+        overloads=entry.overloads,
+    )
+
+
+def _cases(command: spec.Command, entry: overlay.Entry, params: set[str]) -> tuple[ir.Case, ...]:
+    if not entry.reply:
+        return (ir.Case((), replies.parse(replies.from_schema(command.reply_schema))),)
+    unknown = {name.removeprefix("!") for case in entry.reply for name in case.when} - params
+    if unknown:
+        raise ir.LoweringError(f"the reply depends on unknown parameters: {', '.join(sorted(unknown))}")
+    cases: list[ir.Case] = []
+    for case in entry.reply:
+        reply = replies.parse(case.expression)
+        cases.append(ir.Case(case.when, replace(reply, raw=reply.raw or not (case.text and entry.text))))
+    return tuple(cases)
+
+
+def signature(parts: tuple[str, ...]) -> tuple[ir.Param, ...]:
+    """Return the parameters of a handwritten parameter list.
+
+    Raises:
+        LoweringError: it is no parameter list.
+    """
+    try:
+        node = ast.parse(f"def f({', '.join(parts)}): ...").body[0]
+    except SyntaxError as error:
+        raise ir.LoweringError(f"no parameter list: {', '.join(parts)}") from error
+    if not isinstance(node, ast.FunctionDef):
+        raise ir.LoweringError(f"no parameter list: {', '.join(parts)}")
+    spare = node.args
+    plain = [*spare.posonlyargs, *spare.args]
+    defaults: list[ast.expr | None] = [*[None] * (len(plain) - len(spare.defaults)), *spare.defaults]
+    result: list[ir.Param] = []
+    for arg, default in zip(plain, defaults, strict=True):
+        result.append(_declared(arg, "only" if arg in spare.posonlyargs else "plain", default))
+    if spare.vararg is not None:
+        result.append(_declared(spare.vararg, "var", None))
+    result += [_declared(a, "keyword", d) for a, d in zip(spare.kwonlyargs, spare.kw_defaults, strict=True)]
+    return tuple(result)
+
+
+def _declared(arg: ast.arg, kind: ir.ParamKind, default: ast.expr | None) -> ir.Param:
+    if arg.annotation is None:
+        raise ir.LoweringError(f"the parameter {arg.arg} has no type")
+    source = None if default is None else ast.unparse(default)
+    type_ = ast.unparse(arg.annotation)
+    return ir.Param(arg.arg, type_.removesuffix(" | None") if source == "None" else type_, kind, source)
+
+
+def _sources(
+    commands: Mapping[str, spec.Command], over: overlay.Overlay, found: list[ir.Method]
+) -> dict[str, str]:
+    env = render.environment()
+    by_module: dict[str, list[ir.Method]] = {}
+    for item in found:
+        by_module.setdefault(item.module, []).append(item)
+    contents = [render.module(name, items) for name, items in sorted(by_module.items())]
+    files = {f"{content.name}.py": render.module_source(env, content) for content in contents}
+    files["__init__.py"] = render.init_source(env, contents)
+    raw = {item.command: any(case.reply.raw for case in item.cases) for item in found}
+    table = {
+        name: (facts.facts(command, over.entry(name)), raw.get(name, False)) for name, command in commands.items()
+    }
+    files["table.py"] = render.table_source(env, table)
+    return files
+
+
+def _formatted(name: str, text: str) -> str:
+    try:
+        return black.format_str(re.sub(r"\n{4,}", "\n\n\n", text), mode=MODE)
+    except InvalidInput as error:
+        raise GenerationError(f"{name}: the rendered source is no Python: {error}") from error
+
+
+def _compare(old: Mapping[str, str], new: Mapping[str, str]) -> int:
+    faults = [f"missing   {name}" for name in sorted(new.keys() - old.keys())]
+    faults += [f"extra     {name}" for name in sorted(old.keys() - new.keys())]
+    faults += [f"differs   {name}" for name in sorted(new) if name in old and old[name] != new[name]]
+    for line in faults:
+        print(line, file=sys.stderr)
+    print("src/redpoll/commands differs from commands.json and the overlay" if faults else "up to date")
+    return 1 if faults else 0
+
+
+def difference(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
+    """Yield what is new, changed and removed: methods with their parameters and return types."""
+    before, after = _signatures(old), _signatures(new)
+    for name in sorted(before.keys() | after.keys()):
+        if name not in before:
+            yield f"new       {name}{after[name][-1]}"
+        elif name not in after:
+            yield f"removed   {name}{before[name][-1]}"
+        elif before[name] != after[name]:
+            yield f"changed   {name}"
+            yield from (f"          - {line}" for line in before[name] if line not in after[name])
+            yield from (f"          + {line}" for line in after[name] if line not in before[name])
+
+
+def _signatures(files: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return each awaited method's signatures, overloads first."""
+    found: dict[str, list[str]] = {}
+    for name, text in files.items():
+        if not name.endswith(".py"):
+            continue
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.AsyncFunctionDef):
+                line = f"({ast.unparse(node.args)}) -> {ast.unparse(node.returns) if node.returns else ''}"
+                found.setdefault(node.name, []).append(line)
+    return found
+
+
+@contextmanager
+def _stage(name: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    print(f"{name:<9} {time.perf_counter() - start:6.2f} s")

@@ -1,0 +1,106 @@
+"""Names and types that come from spec words by rule alone."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from typing import Final
+
+from .ir import LoweringError
+from .spec import Argument, Command
+
+METHODS: Final = {"DEL": "delete"}
+"""The only command whose method cannot have its own name."""
+
+PAIR_KEYS: Final = frozenset(
+    {"key", "field", "parameter", "name", "label", "index", "item", "option", "path", "member", "username", "sectionname"}
+)
+"""Names of a pair's first half that make a repeated pair a mapping."""
+
+LEAF_TYPES: Final = {
+    "string": "Value",
+    "integer": "int",
+    "double": "float",
+    "key": "Key",
+    "pattern": "Pattern",
+}
+
+CONVERTERS: Final = {
+    "Seconds": "seconds",
+    "Milliseconds": "milliseconds",
+    "UnixSeconds": "unix_seconds",
+    "UnixMilliseconds": "unix_milliseconds",
+}
+"""Parameter types whose value becomes another word, by a function of ``redpoll.arguments``."""
+
+
+def method_name(command: str) -> str:
+    """Return the Python name of a command's method: ``"CLIENT LIST"`` → ``client_list``."""
+    return METHODS.get(command) or python_name(command)
+
+
+def python_name(word: str) -> str:
+    """Return a spec name or token as a Python identifier: ``"unix-time-seconds"`` → ``unix_time_seconds``.
+
+    Raises:
+        LoweringError: nothing of it can be part of an identifier.
+    """
+    name = re.sub(r"[^0-9a-z]+", "_", word.lower()).strip("_")
+    if not name.isidentifier():
+        raise LoweringError(f"no Python name can be made of {word!r}")
+    return f"{name}_" if keyword.iskeyword(name) else name
+
+
+def plural(name: str) -> str:
+    """Return the plural of a parameter's name: ``member`` → ``members``, ``index`` → ``indexes``."""
+    if name.endswith("s") and not name.endswith("ss"):
+        return name
+    if name.endswith("y") and name[-2:-1] not in "aeiou":
+        return f"{name[:-1]}ies"
+    return f"{name}es" if name.endswith(("x", "ss", "ch")) else f"{name}s"
+
+
+def leaf_type(node: Argument) -> str:
+    """Return the annotation of one value: by the node's type, and for times by its unit."""
+    words = f"{node.name} {node.token or ''}".lower().replace("_", "-")
+    milli = "milli" in words or words.endswith((" px", " pxat"))
+    if node.type == "unix-time":
+        return "UnixMilliseconds" if milli else "UnixSeconds"
+    if node.type == "integer" and ("seconds" in words or words == "ms idle"):
+        return "Milliseconds" if milli or words == "ms idle" else "Seconds"
+    return LEAF_TYPES[node.type]
+
+
+def is_count(node: Argument, following: Argument | None) -> bool:
+    """Tell whether a node is the number of repetitions of the next one, so that ``len()`` knows it."""
+    return (
+        node.type == "integer"
+        and not node.optional
+        and not node.multiple
+        and following is not None
+        and following.multiple
+        and (node.name.startswith("num") or node.name == "count")
+    )
+
+_GROUPS: Final = {
+    "bf": "bloom",
+    "cf": "cuckoo",
+    "cms": "count_min_sketch",
+    "sorted-set": "sorted_set",
+    "suggestion": "search",
+    "vectorset": "vector_set",
+}
+_SPLIT: Final = ("server", "connection", "scripting")
+
+
+def module_name(command: Command, containers: frozenset[str]) -> str:
+    """Return the module of ``redpoll.commands`` for a command: its group, or its container in the large groups.
+
+    ``ACL LIST`` is in ``acl``, ``CLIENT KILL`` in ``client``, ``FUNCTION LOAD`` and ``FCALL`` in ``function``.
+    """
+    container = command.name.partition(" ")[0]
+    if command.group in _SPLIT and container in containers and container != "SCRIPT":
+        return python_name(container)
+    if command.name.startswith("FCALL"):
+        return "function"
+    return python_name(_GROUPS.get(command.group, command.group))

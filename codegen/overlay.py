@@ -1,0 +1,275 @@
+"""The overlay: what rules cannot know, as TOML, one file a module of commands, each entry with its reason.
+
+An entry is a table named by its command::
+
+    ["ZADD"]
+    why = "members and scores are a mapping, as in redis-py"
+    spec = "sha256:0123456789abcdef"
+
+``spec`` is the hash of the spec node that the entry was written for (``python -m codegen --stamp`` writes it): when
+upstream changes the node, generation fails until somebody has looked. The other keys:
+
+- ``exclude = true``: there is no such method; ``why`` says what to use instead.
+- ``method``: another method name.
+- ``arguments``: an argument tree, in redis-doc form, instead of the spec's.
+- ``drop``: nodes, at any depth, that the signature leaves out.
+- ``params.NAME = {name, type, kind, default}``: patches of the parameter that the rules call NAME.
+- ``order``: the positional parameters, in Python order.
+- ``literals``: choices of tokens that become one ``Literal`` instead of several bools.
+- ``flatten``: optional blocks whose parts become single keywords instead of one tuple.
+- ``variadic = false``: the last collection is a parameter, not ``*args``.
+- ``spread = true``: each of ``*args`` may be a collection, as is always so for keys.
+- ``signature``, ``overloads``, ``encode``: a handwritten parameter list, its overloads, and the encoder's lines.
+- ``reply``: an expression, or a list of ``{when = [parameters], is = expression}``, the last without ``when``; with
+  ``text = false``, there or beside it, the reply is read as bytes on every client, as it may hold what is no text.
+- ``facts.NAME = {is, why}``: keys, blocking, replay, cacheable, dedicated.
+
+An entry or a part that nothing uses is an error.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal, cast
+
+from .ir import ParamKind
+from .spec import Argument, Command, Fields, SpecError, node_hash, read_arguments
+
+FOLDER: Final = Path(__file__).parent / "overlay"
+SUMMARIES: Final = "summaries.toml"
+FACTS: Final = ("keys", "blocking", "replay", "cacheable", "dedicated", "request_policy", "response_policy")
+KINDS: Final = ("only", "plain", "var", "keyword")
+
+
+class OverlayError(Exception):
+    """An overlay that is wrong or stale; the message holds one line a fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParamPatch:
+    """What the overlay changes of one parameter; None leaves it."""
+
+    name: str | None = None
+    type: str | None = None
+    kind: ParamKind | None = None
+    default: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyCase:
+    """One shape of a reply, as written in the overlay."""
+
+    when: tuple[str, ...]
+    expression: str
+    text: bool = True
+
+
+@dataclass(slots=True)
+class Entry:
+    """The overlay of one command. ``used`` collects the parts that lowering met, to find those that it did not."""
+
+    command: str
+    why: str = ""
+    spec: str = ""
+    file: str = ""
+    exclude: bool = False
+    method: str | None = None
+    arguments: tuple[Argument, ...] | None = None
+    params: dict[str, ParamPatch] = field(default_factory=dict[str, ParamPatch])
+    order: tuple[str, ...] = ()
+    literals: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    flatten: tuple[str, ...] = ()
+    variadic: bool = True
+    spread: bool = False
+    signature: tuple[str, ...] = ()
+    overloads: tuple[str, ...] = ()
+    encode: str = ""
+    reply: tuple[ReplyCase, ...] = ()
+    text: bool = True
+    facts: dict[str, object] = field(default_factory=dict[str, object])
+    used: set[str] = field(default_factory=set[str])
+
+    def unused(self) -> list[str]:
+        """Return the parts that lowering never asked for."""
+        parts = [f"params.{name}" for name in self.params] + [f"literals.{name}" for name in self.literals]
+        parts += [f"flatten.{name}" for name in self.flatten]
+        parts += ["order"] if self.order else []
+        return [part for part in parts if part not in self.used]
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """All entries by command, and the summaries."""
+
+    entries: dict[str, Entry]
+    summaries: dict[str, str]
+
+    def entry(self, command: str) -> Entry:
+        """Return a command's entry, an empty one where there is none."""
+        return self.entries.get(command) or Entry(command)
+
+
+def load(folder: Path = FOLDER) -> Overlay:
+    """Read all files of the overlay.
+
+    Raises:
+        OverlayError: unreadable TOML, an unknown key, a wrong type, a missing ``why``, a command named twice.
+    """
+    entries: dict[str, Entry] = {}
+    summaries: dict[str, str] = {}
+    faults: list[str] = []
+    for path in sorted(p for p in folder.glob("*.toml") if ".draft" not in p.name):
+        try:
+            data = tomllib.loads(path.read_text(encoding="utf-8"))
+            if path.name == SUMMARIES or ".draft" in path.name:
+                summaries = _summaries(data)
+                continue
+            for name, table in data.items():
+                if name in entries:
+                    raise SpecError(path.name, name, f"is in {entries[name].file} already")
+                entries[name] = _entry(name, table, path.name)
+        except (tomllib.TOMLDecodeError, SpecError) as error:
+            faults.append(f"{path.name}: {error}" if isinstance(error, tomllib.TOMLDecodeError) else str(error))
+    if faults:
+        raise OverlayError("\n".join(faults))
+    return Overlay(entries, summaries)
+
+
+def _summaries(data: Mapping[str, Any]) -> dict[str, str]:
+    fields = Fields(data.get("summaries"), SUMMARIES, "summaries")
+    names = list(cast("dict[str, Any]", data["summaries"]))
+    return {name: fields.needed(name) for name in names}
+
+
+def _entry(name: str, table: object, file: str) -> Entry:
+    fields = Fields(table, file, name)
+    entry = Entry(name, fields.needed("why"), fields.text("spec") or "", file)
+    entry.exclude = fields.flag("exclude")
+    entry.method = fields.text("method")
+    if "arguments" in fields:
+        entry.arguments = read_arguments(fields)
+    if "params" in fields:
+        inner = cast("dict[str, object]", fields.raw("params"))
+        entry.params = {key: _param(value, file, f"{name}.params.{key}") for key, value in inner.items()}
+    entry.order = fields.texts("order")
+    entry.literals = fields.texts("literals")
+    entry.drop = fields.texts("drop")
+    entry.flatten = fields.texts("flatten")
+    entry.spread = fields.flag("spread")
+    if "variadic" in fields:
+        entry.variadic = fields.flag("variadic")
+    entry.signature = fields.texts("signature")
+    entry.overloads = fields.texts("overloads")
+    entry.encode = str(fields.raw("encode") or "")
+    entry.reply = _reply(fields, file, name)
+    if "text" in fields:
+        entry.text = fields.flag("text")
+    if "facts" in fields:
+        inner = cast("dict[str, object]", fields.raw("facts"))
+        entry.facts = {key: _fact(key, value, file, f"{name}.facts.{key}") for key, value in inner.items()}
+    fields.done()
+    return entry
+
+
+def _param(value: object, file: str, place: str) -> ParamPatch:
+    fields = Fields(value, file, place)
+    kind = fields.text("kind")
+    if kind is not None and kind not in KINDS:
+        raise fields.error(f"one of {', '.join(KINDS)} is needed, not {kind!r}", "kind")
+    patch = ParamPatch(
+        fields.text("name"), fields.text("type"), cast("Literal['plain'] | None", kind), fields.text("default")
+    )
+    fields.done()
+    return patch
+
+
+def _fact(key: str, value: object, file: str, place: str) -> object:
+    fields = Fields(value, file, place)
+    if key not in FACTS:
+        raise fields.error(f"one of {', '.join(FACTS)} is needed")
+    fields.needed("why")
+    if "is" not in fields:
+        raise fields.error("'is' is missing")
+    result = fields.raw("is")
+    fields.done()
+    return result
+
+
+def _reply(fields: Fields, file: str, name: str) -> tuple[ReplyCase, ...]:
+    if "reply" not in fields:
+        return ()
+    value = fields.raw("reply")
+    if isinstance(value, str):
+        return (ReplyCase((), value),)
+    if not isinstance(value, list) or not value:
+        raise SpecError(file, f"{name}.reply", "an expression or a list of {when, is} is needed")
+    cases: list[ReplyCase] = []
+    for index, item in enumerate(cast("list[object]", value)):
+        inner = Fields(item, file, f"{name}.reply[{index}]")
+        text = inner.flag("text") if "text" in inner else True
+        cases.append(ReplyCase(inner.texts("when"), inner.needed("is"), text))
+        inner.done()
+    if any(case.when == () for case in cases[:-1]) or cases[-1].when:
+        raise SpecError(file, f"{name}.reply", "the last case, and only that, has no 'when'")
+    return tuple(cases)
+
+
+def check(overlay: Overlay, commands: Mapping[str, Command], modules: Mapping[str, str], used: bool) -> None:
+    """Compare the overlay with the spec.
+
+    Args:
+        overlay: what was loaded; with ``used``, after lowering.
+        commands: the spec.
+        modules: each command's module, whose file must hold its entry.
+        used: whether lowering has run, so that unused parts can be told.
+
+    Raises:
+        OverlayError: an entry for no command, in the wrong file, written for another spec node, or partly unused; a
+            summary for no command, or a command without one.
+    """
+    faults: list[str] = []
+    for name, entry in overlay.entries.items():
+        where = f"{entry.file}: {name}"
+        if name not in commands:
+            faults.append(f"{where}: there is no such command")
+            continue
+        if entry.file != f"{modules[name]}.toml":
+            faults.append(f"{where}: belongs into {modules[name]}.toml")
+        actual = node_hash(commands[name])
+        if entry.spec != actual:
+            faults.append(f"{where}: written for spec {entry.spec or 'none'}, which is now {actual}: look, then --stamp")
+        if used and not entry.exclude:
+            faults += [f"{where}: {part} is unused" for part in entry.unused()]
+    faults += [f"{SUMMARIES}: {name}: there is no such command" for name in overlay.summaries if name not in commands]
+    faults += [f"{SUMMARIES}: {name} has no summary" for name in commands if name not in overlay.summaries]
+    if faults:
+        raise OverlayError("\n".join(faults))
+
+
+def stamp(commands: Mapping[str, Command], folder: Path = FOLDER) -> list[str]:
+    """Write each entry's present spec hash into its file, without touching anything else; return what changed."""
+    changed: list[str] = []
+    for path in sorted(p for p in folder.glob("*.toml") if ".draft" not in p.name):
+        if path.name == SUMMARIES or ".draft" in path.name:
+            continue
+        lines: list[str] = []
+        current = ""
+        for line in path.read_text(encoding="utf-8").splitlines():
+            header = re.fullmatch(r'\["([^"]+)"\]', line.strip())
+            if header:
+                current = header[1]
+            if line.startswith("spec = "):
+                continue
+            lines.append(line)
+            if line.startswith("why = ") and current in commands:
+                lines.append(f'spec = "{node_hash(commands[current])}"')
+        text = "\n".join(lines) + "\n"
+        if text != path.read_text(encoding="utf-8"):
+            path.write_text(text, encoding="utf-8")
+            changed.append(path.name)
+    return changed

@@ -1,0 +1,59 @@
+"""redpoll: the asyncio client for Redis and Valkey whose typed commands are generated from the servers' own specs."""
+
+from __future__ import annotations
+
+from .client import Client, Redis
+from .errors import (
+    AuthenticationFailed,
+    ClientClosed,
+    CommandTimeout,
+    ConnectionFailed,
+    ConnectionLost,
+    DecodeFailed,
+    NotSent,
+    OutcomeUnknown,
+    Overloaded,
+    PoolTimeout,
+    ProtocolViolation,
+    RedisError,
+    ServerError,
+    UsageError,
+    WrongLoop,
+    WrongType,
+)
+from .events import CommandFinished, CommandStarted, Middleware, Observer
+from .faces import Queued
+from .options import VERSION as __version__
+from .options import Options
+from .pipeline import Pipeline
+from .spec import Spec
+
+__all__ = [
+    "AuthenticationFailed",
+    "Client",
+    "ClientClosed",
+    "CommandFinished",
+    "CommandStarted",
+    "CommandTimeout",
+    "ConnectionFailed",
+    "ConnectionLost",
+    "DecodeFailed",
+    "Middleware",
+    "NotSent",
+    "Observer",
+    "Options",
+    "OutcomeUnknown",
+    "Overloaded",
+    "Pipeline",
+    "PoolTimeout",
+    "ProtocolViolation",
+    "Queued",
+    "Redis",
+    "RedisError",
+    "ServerError",
+    "Spec",
+    "UsageError",
+    "WrongLoop",
+    "WrongType",
+    "__version__",
+]

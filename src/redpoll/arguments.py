@@ -1,0 +1,170 @@
+"""What generated encoders share: conversions of arguments to words, and the errors for arguments that cannot be right."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from enum import Enum
+from typing import TypeVar
+
+from .errors import UsageError
+from .types import Arg, Key, Many, Pairs, Value
+
+T = TypeVar("T")
+
+_WORDS = (str, bytes, bytearray, memoryview)
+_SECOND = dt.timedelta(seconds=1)
+_MILLISECOND = dt.timedelta(milliseconds=1)
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+count = len
+"""The number of repetitions, by a name that no parameter shadows."""
+
+
+def spread(values: Iterable[T | Many[T]]) -> list[T]:
+    """Flatten ``*args`` of which each is one key or a collection of keys."""
+    flat: list[T] = []
+    for value in values:
+        if isinstance(value, _WORDS):
+            flat.append(value)  # type: ignore[arg-type]  # T is a key type here, which _WORDS spells
+        else:
+            flat.extend(value)  # type: ignore[arg-type]  # what is no single key is a collection of them
+    return flat
+
+
+def several(keys: Key | Many[Key]) -> Many[Key]:
+    """Return a collection of keys: the given one, or one that holds the single key."""
+    return (keys,) if isinstance(keys, _WORDS) else keys
+
+
+def columns(pairs: Pairs[Arg, Arg]) -> list[Arg]:
+    """Return all first halves, then all second halves."""
+    items = list(pairs.items())
+    return [first for first, _ in items] + [second for _, second in items]
+
+
+def seconds(value: int | dt.timedelta) -> Value:
+    """Return a duration in whole seconds.
+
+    Raises:
+        UsageError: a timedelta that is not a whole number of seconds.
+    """
+    return value if not isinstance(value, dt.timedelta) else _whole(value, _SECOND, "seconds")
+
+
+def milliseconds(value: int | dt.timedelta) -> Value:
+    """Return a duration in whole milliseconds; what is below one is cut off.
+
+    Raises:
+        UsageError: a timedelta shorter than a millisecond that is not zero.
+    """
+    if not isinstance(value, dt.timedelta):
+        return value
+    whole = value // _MILLISECOND
+    if whole == 0 and value:
+        raise UsageError(f"a duration of {value} is less than a millisecond")
+    return whole
+
+
+def unix_seconds(value: int | dt.datetime) -> Value:
+    """Return a moment in whole seconds since 1970; a fraction is cut off."""
+    return value if not isinstance(value, dt.datetime) else (value.astimezone(dt.UTC) - _EPOCH) // _SECOND
+
+
+def unix_milliseconds(value: int | dt.datetime) -> Value:
+    """Return a moment in whole milliseconds since 1970; a fraction is cut off."""
+    return value if not isinstance(value, dt.datetime) else (value.astimezone(dt.UTC) - _EPOCH) // _MILLISECOND
+
+
+def _whole(value: dt.timedelta, unit: dt.timedelta, name: str) -> int:
+    whole, rest = divmod(value, unit)
+    if rest:
+        raise UsageError(f"a duration of {value} is not a whole number of {name}")
+    return whole
+
+
+def empty(command: str, name: str) -> UsageError:
+    """The error for a collection without elements."""
+    return UsageError(f"{name} needs at least one element", command=command)
+
+
+def not_one_of(command: str, name: str, allowed: Sequence[str]) -> UsageError:
+    """The error for a word that is not one of the allowed ones."""
+    return UsageError(f"{name} must be one of {', '.join(map(repr, allowed))}", command=command)
+
+
+def at_most_one(command: str, names: Sequence[str]) -> UsageError:
+    """The error for options that exclude each other."""
+    return UsageError(f"at most one of {', '.join(names)} can be given", command=command)
+
+
+def at_least_one(command: str, names: Sequence[str]) -> UsageError:
+    """The error for a required set of options of which none was given."""
+    return UsageError(f"at least one of {', '.join(names)} must be given", command=command)
+
+
+def exactly_one(command: str, names: Sequence[str]) -> UsageError:
+    """The error for a required choice of which none or several were given."""
+    return UsageError(f"exactly one of {', '.join(names)} must be given", command=command)
+
+
+def all_or_none(command: str, names: Sequence[str]) -> UsageError:
+    """The error for options that belong together."""
+    return UsageError(f"{', '.join(names)} must be given together", command=command)
+
+
+def requires(command: str, name: str, other: str) -> UsageError:
+    """The error for an option that needs another one."""
+    return UsageError(f"{name} needs {other}", command=command)
+
+
+def hset_pairs(
+    field: Value | Pairs[Value, Value] | None, value: Value | None, mapping: Pairs[Value, Value] | None
+) -> Iterable[tuple[Value, Value]]:
+    """Return the field-value pairs of HSET's forms: (mapping), (field, value), (mapping=...).
+
+    Raises:
+        UsageError: none of the forms, several at once, or an empty mapping.
+    """
+    if field is not None and value is not None and mapping is None:
+        return ((field, value),)  # type: ignore[return-value]  # a mapping as a field is refused when it is encoded
+    if field is not None and value is None and mapping is None and not isinstance(field, (*_WORDS, int, float, Enum)):
+        mapping = field
+    elif field is not None or value is not None or mapping is None:
+        raise UsageError("a mapping, or a field and its value, must be given", command="HSET")
+    if not mapping:
+        raise empty("HSET", "mapping")
+    return mapping.items()
+
+
+def trim(
+    command: str, maxlen: int | None, minid: Value | None, approximate: bool, limit: int | None
+) -> tuple[Arg, ...]:
+    """Return the words of XADD's and XTRIM's trimming; none where neither bound is given.
+
+    Raises:
+        UsageError: both bounds; a limit without a bound or with an exact one.
+    """
+    if maxlen is not None and minid is not None:
+        raise at_most_one(command, ("maxlen", "minid"))
+    if maxlen is None and minid is None:
+        if limit is not None:
+            raise requires(command, "limit", "maxlen or minid")
+        return ()
+    if limit is not None and not approximate:
+        raise requires(command, "limit", "approximate=True")
+    bound: tuple[Arg, ...] = ("MAXLEN", "~" if approximate else "=", maxlen) if maxlen is not None else ()
+    if minid is not None:
+        bound = ("MINID", "~" if approximate else "=", minid)
+    return bound if limit is None else (*bound, "LIMIT", limit)
+
+
+def vector(command: str, values: Many[float] | bytes) -> tuple[Arg, ...]:
+    """Return a vector's words: ``FP32`` and the bytes, or ``VALUES``, their number and the numbers.
+
+    Raises:
+        UsageError: a vector without elements.
+    """
+    if not values:
+        raise empty(command, "vector")
+    return ("FP32", values) if isinstance(values, bytes) else ("VALUES", len(values), *values)

@@ -1,0 +1,47 @@
+"""Replies of strings, hashes, lists and of the scans over them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from redpoll.records.data import LcsMatch, LcsMatches
+from redpoll.types import Text
+
+from .basic import as_map, extra_fields, record_fields
+
+
+def key_value(reply: Any) -> tuple[Text, Text]:
+    """BLPOP and BRPOP: the key that had something, and the element."""
+    key, element = reply
+    return key, element
+
+
+def key_list(reply: Any) -> tuple[Text, list[Text]]:
+    """LMPOP and BLMPOP: the key that had something, and the elements."""
+    key, elements = reply
+    return key, elements
+
+
+def scan(reply: Any) -> tuple[int, list[Text]]:
+    """One step of a scan over keys, members or fields: the cursor to go on from (0 at the end), and what was found."""
+    cursor, found = reply
+    return int(cursor), found
+
+
+def hscan(reply: Any) -> tuple[int, dict[Text, Text]]:
+    """One step of HSCAN: the cursor to go on from (0 at the end), and fields with values."""
+    cursor, found = reply
+    return int(cursor), as_map(found)
+
+
+def text_scan(reply: Any) -> tuple[Text, list[Text]]:
+    """One step of CLUSTERSCAN, whose cursor is not a number: ``"0"`` starts it and ends it."""
+    cursor, found = reply
+    return cursor, found
+
+
+def lcs_matches(reply: Any) -> LcsMatches:
+    """LCS with ``idx``, with or without ``withmatchlen``: the lengths follow from the positions."""
+    data = record_fields(reply)
+    matches = [LcsMatch((item[0][0], item[0][1]), (item[1][0], item[1][1])) for item in data.pop("matches")]
+    return LcsMatches(data.pop("len"), matches, extra_fields(data))

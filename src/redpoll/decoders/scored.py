@@ -1,0 +1,81 @@
+"""Replies of sorted sets and geo indexes: members with scores, ranks, positions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from redpoll.records.data import GeoResult
+from redpoll.types import Text
+
+
+def scored(reply: Any) -> list[tuple[Text, float]]:
+    """Members with scores: nested in RESP3, flat in RESP2."""
+    if reply and isinstance(reply[0], list):
+        return [(member, float(score)) for member, score in reply]
+    flat = iter(reply)
+    return [(member, float(score)) for member, score in zip(flat, flat, strict=True)]
+
+
+def popped_one(reply: Any) -> tuple[Text, float] | None:
+    """ZPOPMIN and ZPOPMAX without a count: one flat pair on both protocols, empty where there was nothing."""
+    if not reply:
+        return None
+    member, score = reply
+    return member, float(score)
+
+
+def rank_score(reply: Any) -> tuple[int, float]:
+    """ZRANK and ZREVRANK with the score."""
+    rank, score = reply
+    return rank, float(score)
+
+
+def key_member_score(reply: Any) -> tuple[Text, Text, float]:
+    """BZPOPMIN and BZPOPMAX: the key that had something, the member, its score."""
+    key, member, score = reply
+    return key, member, float(score)
+
+
+def key_scored(reply: Any) -> tuple[Text, list[tuple[Text, float]]]:
+    """ZMPOP and BZMPOP: the key that had something, and the members with scores."""
+    key, members = reply
+    return key, scored(members)
+
+
+def zscan(reply: Any) -> tuple[int, list[tuple[Text, float]]]:
+    """One step of ZSCAN: the cursor to go on from (0 at the end), and members with scores."""
+    cursor, members = reply
+    return int(cursor), scored(members)
+
+
+def position(reply: Any) -> tuple[float, float]:
+    """A longitude and a latitude, in degrees."""
+    longitude, latitude = reply
+    return float(longitude), float(latitude)
+
+
+def geo_positions(reply: Any) -> list[tuple[float, float] | None]:
+    """GEOPOS: one position a member, None where it does not exist."""
+    return [None if item is None else (float(item[0]), float(item[1])) for item in reply]
+
+
+def geo_found(reply: Any) -> list[GeoResult[Text]]:
+    """GEOSEARCH and its kind with any of ``withdist``, ``withhash``, ``withcoord``.
+
+    Which were asked for shows in the types: a distance is text (or a double), a hash an integer, a position a list.
+    """
+    return [_geo_result(item) for item in reply]
+
+
+def _geo_result(item: Any) -> GeoResult[Text]:
+    distance: float | None = None
+    number: int | None = None
+    where: tuple[float, float] | None = None
+    for part in item[1:]:
+        if isinstance(part, list):
+            where = position(part)
+        elif isinstance(part, int):
+            number = part
+        else:
+            distance = float(part)
+    return GeoResult(item[0], distance, number, where)

@@ -1,0 +1,375 @@
+"""Every error that redpoll raises, and what each says about the command.
+
+    RedisError                     .outcome is "not_run", "unknown" or "ran"
+    ├── UsageError                 bad argument, option or call; found before anything is sent (a ValueError)
+    ├── ClientClosed               the client was closed
+    ├── WrongLoop                  the client belongs to another event loop that is still open
+    ├── ConnectionFailed           no connection could be made (a ConnectionError)
+    │   └── AuthenticationFailed   the server refused the credentials
+    ├── ConnectionLost             an established connection ended (a ConnectionError)
+    │   ├── NotSent                … before any byte of the command was given to it
+    │   └── OutcomeUnknown         … after that: the command may have run, or may still run
+    ├── CommandTimeout             the command's deadline passed (a TimeoutError)
+    ├── Overloaded                 a bounded queue is full
+    ├── PoolTimeout                no connection became free in time (a TimeoutError)
+    ├── ProtocolViolation          the peer does not speak RESP, or breaks a limit; the connection is closed
+    ├── DecodeFailed               the command ran, its reply could not be turned into the promised value
+    ├── TransactionBroken          MULTI/EXEC does not work on this connection
+    ├── WatchConflict              a watched key changed
+    ├── PartialOutcome             a command split over several nodes succeeded on some of them only
+    └── ServerError                the server's own error reply, by its code: WrongType, ReadOnly, OutOfMemory …
+
+An error carries the server's address, the command's name (never its arguments), the attempt and the seconds elapsed.
+All errors pickle. No secret is ever part of one.
+"""
+
+from __future__ import annotations
+
+import builtins
+from typing import ClassVar, Final, Literal, TypeAlias
+
+from typing_extensions import override
+
+Outcome: TypeAlias = Literal["not_run", "unknown", "ran"]
+
+_MEANING: Final[dict[str, str]] = {
+    "not_run": "the command did not run",
+    "unknown": "the command may have run, or may still run",
+    "ran": "the command ran",
+}
+
+
+class RedisError(Exception):
+    """The root of all errors of redpoll.
+
+    Attributes:
+        outcome: whether the command ran: ``"not_run"``, ``"unknown"`` or ``"ran"``.
+        message: what went wrong, without the context below.
+        address: ``"host:port"`` or the socket's path, where a server is involved.
+        command: the command's name, such as ``"CLIENT LIST"``; never its arguments.
+        attempt: which attempt failed, counted from 1.
+        elapsed: seconds since the call began.
+    """
+
+    default_outcome: ClassVar[Outcome] = "unknown"
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        outcome: Outcome | None = None,
+        address: str | None = None,
+        command: str | None = None,
+        attempt: int | None = None,
+        elapsed: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.outcome: Outcome = outcome or self.default_outcome
+        self.address = address
+        self.command = command
+        self.attempt = attempt
+        self.elapsed = elapsed
+
+    @override
+    def __str__(self) -> str:
+        context: list[str] = []
+        if self.command is not None:
+            context.append(self.command)
+            context.append(_MEANING[self.outcome])
+        if self.address is not None:
+            context.append(f"server {self.address}")
+        if self.attempt is not None and self.attempt > 1:
+            context.append(f"attempt {self.attempt}")
+        if self.elapsed is not None:
+            context.append(f"after {self.elapsed:.3f} s")
+        return f"{self.message} [{'; '.join(context)}]" if context else self.message
+
+
+class UsageError(RedisError, ValueError):
+    """A call that cannot be right: found before anything is sent."""
+
+    default_outcome = "not_run"
+
+
+class ClientClosed(RedisError):
+    """The client, or the connection, was closed by its owner."""
+
+    default_outcome = "not_run"
+
+
+class WrongLoop(RedisError):
+    """The client is bound to another event loop, which is still open."""
+
+    default_outcome = "not_run"
+
+
+class ConnectionFailed(RedisError, builtins.ConnectionError):
+    """No connection could be made: refused, unreachable, timed out, or the handshake failed."""
+
+    default_outcome = "not_run"
+
+
+class AuthenticationFailed(ConnectionFailed):
+    """The server refused the credentials. Not retried."""
+
+
+class ConnectionLost(RedisError, builtins.ConnectionError):
+    """An established connection ended."""
+
+
+class NotSent(ConnectionLost):
+    """The connection ended before any byte of the command was given to it."""
+
+    default_outcome = "not_run"
+
+
+class OutcomeUnknown(ConnectionLost):
+    """The connection ended after the command was given to it and before its reply: it may have run, or may still run."""
+
+
+class CommandTimeout(RedisError, builtins.TimeoutError):
+    """The command's deadline passed. ``outcome`` is ``"not_run"`` where it had not been sent."""
+
+
+class Overloaded(RedisError):
+    """A bounded queue is full."""
+
+    default_outcome = "not_run"
+
+
+class PoolTimeout(RedisError, builtins.TimeoutError):
+    """No connection became free within the wait timeout."""
+
+    default_outcome = "not_run"
+
+
+class ProtocolViolation(RedisError):
+    """The peer sent what is not RESP, or broke a limit of size or depth. The connection is closed."""
+
+
+class DecodeFailed(RedisError, ValueError):
+    """The command ran, but its reply is not the promised value (text that is not UTF-8, an unexpected shape)."""
+
+    default_outcome = "ran"
+
+
+class TransactionBroken(RedisError):
+    """MULTI and EXEC do not work on this connection, so a transaction would not be one."""
+
+    default_outcome = "not_run"
+
+
+class WatchConflict(RedisError):
+    """A watched key changed before EXEC, so the transaction did not run."""
+
+    default_outcome = "not_run"
+
+
+class PartialOutcome(RedisError):
+    """A command that was split over several nodes succeeded on some of them only."""
+
+
+class ServerError(RedisError):
+    """The server's error reply. Unknown codes are raised as this class itself.
+
+    Attributes:
+        code: the reply's first word, such as ``"WRONGTYPE"``.
+    """
+
+    default_outcome: ClassVar[Outcome] = "ran"
+    codes: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        outcome: Outcome | None = None,
+        address: str | None = None,
+        command: str | None = None,
+        attempt: int | None = None,
+        elapsed: float | None = None,
+    ) -> None:
+        super().__init__(message, outcome=outcome, address=address, command=command, attempt=attempt, elapsed=elapsed)
+        self.code = message.partition(" ")[0]
+
+
+class WrongType(ServerError):
+    """The key holds another type of value."""
+
+    codes = ("WRONGTYPE",)
+
+
+class NoScript(ServerError):
+    """The server does not know the script's digest."""
+
+    codes = ("NOSCRIPT",)
+    default_outcome = "not_run"
+
+
+class NoPermission(ServerError):
+    """The user's ACL does not allow the command, a key or a channel."""
+
+    codes = ("NOPERM",)
+    default_outcome = "not_run"
+
+
+class NotAuthenticated(ServerError):
+    """The connection has not authenticated."""
+
+    codes = ("NOAUTH",)
+    default_outcome = "not_run"
+
+
+class OutOfMemory(ServerError):
+    """The server is at ``maxmemory``."""
+
+    codes = ("OOM",)
+    default_outcome = "not_run"
+
+
+class NoReplicas(ServerError):
+    """Fewer replicas than ``min-replicas-to-write``."""
+
+    codes = ("NOREPLICAS",)
+    default_outcome = "not_run"
+
+
+class MisConfigured(ServerError):
+    """The server refuses writes as it cannot persist."""
+
+    codes = ("MISCONF",)
+    default_outcome = "not_run"
+
+
+class ExecAborted(ServerError):
+    """A command was refused while the transaction was queued, so nothing of it ran."""
+
+    codes = ("EXECABORT",)
+    default_outcome = "not_run"
+
+
+class BusyGroup(ServerError):
+    """The consumer group exists already."""
+
+    codes = ("BUSYGROUP",)
+
+
+class NoGroup(ServerError):
+    """The stream or the consumer group does not exist."""
+
+    codes = ("NOGROUP",)
+
+
+class BusyKey(ServerError):
+    """The target key exists already."""
+
+    codes = ("BUSYKEY",)
+
+
+class NotBusy(ServerError):
+    """There is no running script or function to kill."""
+
+    codes = ("NOTBUSY",)
+
+
+class Unblocked(ServerError):
+    """A blocked command was ended by CLIENT UNBLOCK, or as the server's role changed."""
+
+    codes = ("UNBLOCKED",)
+    default_outcome = "not_run"
+
+
+class CrossSlot(ServerError):
+    """The keys of one command belong to different cluster slots."""
+
+    codes = ("CROSSSLOT",)
+    default_outcome = "not_run"
+
+
+class Refused(ServerError):
+    """A refusal that precedes execution and may pass: the command did not run and may be tried again."""
+
+    default_outcome = "not_run"
+
+
+class ReadOnly(Refused):
+    """A write was sent to a replica."""
+
+    codes = ("READONLY",)
+
+
+class Loading(Refused):
+    """The server is loading its data set."""
+
+    codes = ("LOADING",)
+
+
+class MasterDown(Refused):
+    """A replica lost its primary and does not serve stale data."""
+
+    codes = ("MASTERDOWN",)
+
+
+class Busy(Refused):
+    """A script or function is running."""
+
+    codes = ("BUSY",)
+
+
+class Moved(Refused):
+    """The slot belongs to another node."""
+
+    codes = ("MOVED",)
+
+
+class Ask(Refused):
+    """The slot is being migrated: this once, ask another node."""
+
+    codes = ("ASK",)
+
+
+class TryAgain(Refused):
+    """The keys are split between two nodes while their slot is migrated."""
+
+    codes = ("TRYAGAIN",)
+
+
+class ClusterDown(Refused):
+    """The cluster does not serve this slot now."""
+
+    codes = ("CLUSTERDOWN",)
+
+
+def _classes(root: type[ServerError]) -> dict[str, type[ServerError]]:
+    found = dict.fromkeys(root.codes, root)
+    for sub in root.__subclasses__():
+        found.update(_classes(sub))
+    return found
+
+
+SERVER_ERRORS: Final[dict[str, type[ServerError]]] = _classes(ServerError)
+
+_LONGEST: Final = 512  # characters of a server's message that an error keeps
+
+
+def safe_message(message: str) -> str:
+    """Return a server's message without the arguments that some messages quote, cut after 512 characters.
+
+    "unknown command", as servers word it, is followed by the command's first arguments; AUTH's would be a password.
+    """
+    if "unknown " in message[:16].lower():
+        message = message.partition(", with args beginning with")[0]
+    return message[:_LONGEST]
+
+
+def server_error(message: str, *, command: str | None = None, address: str | None = None) -> ServerError:
+    """Return (not raise) the error for a server's error reply.
+
+    Args:
+        message: the reply's text without its ``-``; its first word is the code. Cut after 512 characters.
+        command: the command's name.
+        address: the server's address.
+    """
+    code = message.partition(" ")[0]
+    return SERVER_ERRORS.get(code, ServerError)(safe_message(message), command=command, address=address)

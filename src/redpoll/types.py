@@ -1,0 +1,65 @@
+"""The types that commands take. Nothing here runs on the way to a server."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol, TypeAlias
+
+from typing_extensions import TypeVar
+
+S = TypeVar("S", bound="str | bytes", covariant=True, default=str)
+"""What the server's strings become: ``str`` on a client that decodes replies (the default), else ``bytes``."""
+
+Text: TypeAlias = Any
+"""``S`` where no class binds it: inside the constants that generated methods pass on."""
+
+Key: TypeAlias = str | bytes | bytearray | memoryview
+"""A key."""
+
+Pattern: TypeAlias = str | bytes | bytearray | memoryview
+"""A glob-style pattern of keys or channels."""
+
+Value: TypeAlias = str | bytes | bytearray | memoryview | int | float | enum.Enum
+"""A value, field or member. ``None``, ``bool``, ``Decimal``, ``UUID`` and ``datetime`` are refused at run time."""
+
+Arg: TypeAlias = Value
+"""One word of a command on its way to the server."""
+
+Seconds: TypeAlias = int | dt.timedelta
+"""A whole number of seconds, or a timedelta."""
+
+Milliseconds: TypeAlias = int | dt.timedelta
+"""A whole number of milliseconds, or a timedelta."""
+
+UnixSeconds: TypeAlias = int | dt.datetime
+"""A moment: seconds since 1970, or a datetime (a naive one is local time, as everywhere in Python)."""
+
+UnixMilliseconds: TypeAlias = int | dt.datetime
+"""A moment: milliseconds since 1970, or a datetime."""
+
+ScoreBound: TypeAlias = float | str
+"""A score, ``"(1.5"`` for an exclusive one, ``"-inf"`` or ``"+inf"``."""
+
+K_co = TypeVar("K_co", covariant=True)
+V_co = TypeVar("V_co", covariant=True)
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Pairs(Protocol[K_co, V_co]):
+    """A mapping, taken covariantly: ``dict[str, int]`` fits where ``Pairs[Value, Value]`` is asked."""
+
+    def items(self) -> Iterable[tuple[K_co, V_co]]: ...
+
+    def __len__(self) -> int: ...
+
+
+class Many(Protocol[T_co]):
+    """A list, tuple, set, deque … of ``T``; one ``str`` or ``bytes`` does not fit, nor does a generator."""
+
+    def __contains__(self, value: object, /) -> bool: ...
+
+    def __iter__(self) -> Iterator[T_co]: ...
+
+    def __len__(self) -> int: ...
