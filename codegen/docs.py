@@ -14,7 +14,7 @@ _PHRASES: Final = {
     "Value": "text, bytes or a number.",
     "int": "a whole number.",
     "float": "a number.",
-    "bool": "False by default.",
+    "bool": "off by default.",
     "Seconds": "whole seconds, or a timedelta.",
     "Milliseconds": "whole milliseconds, or a timedelta.",
     "UnixSeconds": "seconds since 1970, or a datetime.",
@@ -40,24 +40,29 @@ def docstring(command: Command, summary: str, params: Sequence[Param], cases: Se
 def escape(text: str) -> str:
     """Make text safe between triple double quotes: specs are not trusted."""
     text = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-    return f"{text[:-1]}\\\"" if text.endswith('"') else text
+    return f'{text[:-1]}\\"' if text.endswith('"') else text
 
 
 def _phrase(param: Param) -> str:
-    inner = param.type.removeprefix("Many[").removesuffix("]")
-    if param.type in _PHRASES:
-        phrase = _PHRASES[param.type]
-    elif param.kind == "var":
-        phrase = f"any number of them: {_PHRASES.get(param.type, f'``{param.type}`` each.')}"
-    elif param.type.startswith("Many["):
-        phrase = f"a collection: {_PHRASES.get(inner, f'``{inner}`` each.')}"
-    elif param.type.startswith("Pairs["):
-        phrase = "a mapping."
-    else:
-        phrase = f"``{param.type}``."
+    phrase = _kind(param)
+    if param.token and param.is_flag:
+        phrase = f"add ``{param.token}``."
+    elif param.token and param.kind == "keyword":
+        phrase = f"``{param.token}``, {phrase}"
     if param.since:
         phrase += f" Since {param.since}."
     return f"{phrase} Valkey only." if param.valkey_only else phrase
+
+
+def _kind(param: Param) -> str:
+    inner = param.type.removeprefix("Many[").removesuffix("]")
+    if param.kind == "var":
+        return f"any number of them: {_PHRASES.get(param.type, f'``{param.type}`` each.')}"
+    if param.type in _PHRASES:
+        return _PHRASES[param.type]
+    if param.type.startswith("Many["):
+        return f"a collection: {_PHRASES.get(inner, f'``{inner}`` each.')}"
+    return "a mapping." if param.type.startswith("Pairs[") else f"``{param.type}``."
 
 
 def _returns(cases: Sequence[Case]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 
 from .ir import Facts, LoweringError
 from .overlay import Entry
@@ -20,7 +20,8 @@ RESPONSE_POLICIES: Final = frozenset(
 def facts(command: Command, entry: Entry) -> Facts:
     """Return a command's facts.
 
-    ``replay``: the spec's ``readonly``. ``cacheable``: readonly, with keys, deterministic and not blocking.
+    ``replay``: the spec's ``readonly``. ``cacheable``: readonly, with keys, deterministic, not blocking, and upstream
+    gives no tip against it.
 
     Raises:
         LoweringError: a blocking command without a place of its block time, or an unknown policy.
@@ -33,7 +34,8 @@ def facts(command: Command, entry: Entry) -> Facts:
     keys = tuple(_keys(spec) for spec in command.key_specs if "not_key" not in spec.flags and _known(spec))
     if "keys" in told:
         keys = tuple(str(item) for item in _list(told["keys"]))
-    plain = readonly and bool(keys) and blocking is None and "nondeterministic_output" not in command.hints
+    fickle = {"nondeterministic_output", "dont_cache"} & set(command.hints)
+    plain = readonly and bool(keys) and blocking is None and not fickle
     return Facts(
         keys=keys,
         blocking=blocking,
@@ -50,7 +52,7 @@ def _optional_text(value: object) -> str | None:
 
 
 def _list(value: object) -> list[object]:
-    return list(value) if isinstance(value, list) else [value]  # pyright: ignore[reportUnknownArgumentType,reportUnknownVariableType]  # TOML
+    return cast("list[object]", value) if isinstance(value, list) else [value]
 
 
 def _policy(command: Command, told: dict[str, object], name: str, known: frozenset[str]) -> str | None:

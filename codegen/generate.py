@@ -6,7 +6,7 @@ import ast
 import re
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -184,9 +184,7 @@ def _declared(arg: ast.arg, kind: ir.ParamKind, default: ast.expr | None) -> ir.
     return ir.Param(arg.arg, type_.removesuffix(" | None") if source == "None" else type_, kind, source)
 
 
-def _sources(
-    commands: Mapping[str, spec.Command], over: overlay.Overlay, found: list[ir.Method]
-) -> dict[str, str]:
+def _sources(commands: Mapping[str, spec.Command], over: overlay.Overlay, found: list[ir.Method]) -> dict[str, str]:
     env = render.environment()
     by_module: dict[str, list[ir.Method]] = {}
     for item in found:
@@ -195,9 +193,7 @@ def _sources(
     files = {f"{content.name}.py": render.module_source(env, content) for content in contents}
     files["__init__.py"] = render.init_source(env, contents)
     raw = {item.command: any(case.reply.raw for case in item.cases) for item in found}
-    table = {
-        name: (facts.facts(command, over.entry(name)), raw.get(name, False)) for name, command in commands.items()
-    }
+    table = {name: (facts.facts(command, over.entry(name)), raw.get(name, False)) for name, command in commands.items()}
     files["table.py"] = render.table_source(env, table)
     return files
 
@@ -247,7 +243,7 @@ def _signatures(files: Mapping[str, str]) -> dict[str, list[str]]:
 
 
 @contextmanager
-def _stage(name: str) -> Iterator[None]:
+def _stage(name: str) -> Generator[None, None, None]:
     start = time.perf_counter()
     yield
     print(f"{name:<9} {time.perf_counter() - start:6.2f} s")

@@ -25,7 +25,7 @@ class Param:
         type: its annotation without the ``| None`` of an absent option; of one element for ``kind="var"``.
         kind: positional-only, positional or keyword, ``*args``, or keyword-only.
         default: the default's source, ``"None"`` or ``"False"`` for absent options; None where it is required.
-        unit: what a number counts, for the docstring.
+        token: the word that the option adds to the command.
         since: the version that brought the option, where later than the command.
         valkey_only: only Valkey knows the option.
         through: the function of ``redpoll.arguments`` that a method applies before it calls the encoder.
@@ -35,7 +35,7 @@ class Param:
     type: str
     kind: ParamKind = "plain"
     default: str | None = None
-    unit: str = ""
+    token: str = ""
     since: str = ""
     valkey_only: bool = False
     through: str = ""

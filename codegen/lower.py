@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from .ir import Check, Each, LoweringError, Param, ParamKind, Step, When, Words
 from .naming import CONVERTERS, PAIR_KEYS, is_count, leaf_type, plural, python_name
-from .normalise import normalise, without
+from .normalise import holds, normalise, without
 from .overlay import Entry
 from .spec import Argument, Command
 
@@ -50,6 +50,7 @@ def lower(command: Command, entry: Entry) -> Signature:
         LoweringError: the rules cannot name or shape a node.
     """
     arguments = entry.arguments if entry.arguments is not None else command.arguments
+    entry.used.update(f"drop.{name}" for name in entry.drop if holds(arguments, name))
     return _Lowering(command, entry).run(normalise(without(arguments, entry.drop)))
 
 
@@ -81,7 +82,8 @@ class _Lowering:
             raise LoweringError(f"{self.command.name}: two parameters are called {name!r}")
         since = node.since if node.since and node.since != self.command.since else ""
         valkey = bool(node.providers) and "redis" not in node.providers
-        self.params.append(Param(name, type_, kind, default, since=since or "", valkey_only=valkey))
+        token = node.token or ""
+        self.params.append(Param(name, type_, kind, default, token, since or "", valkey))
         return name
 
     def _type(self, name: str) -> str:
@@ -220,7 +222,7 @@ class _Lowering:
         type_ = f"Literal[{', '.join(repr(token) for token in tokens)}]"
         label = node.token if node.token and kind == "keyword" else node.name
         name = self._param(python_name(label), type_, node, kind, default)
-        allowed = f"({', '.join(map(repr, tokens))},)"
+        allowed = repr(tuple(tokens))
         test = f"{name} not in {allowed}" if default is None else f"{name} is not None and {name} not in {allowed}"
         self.checks.append(Check(test, f"_a.not_one_of({self.command.name!r}, {name!r}, {allowed})"))
         return Words((name,))
@@ -245,7 +247,7 @@ class _Lowering:
         """A choice that may be made several times: each alternative is a keyword of its own, given at most once."""
         units = [self._unit(option) for option in node.arguments]
         if required:
-            test = f"True not in ({', '.join(unit.given for unit in units)},)"
+            test = f"not ({' or '.join(unit.given for unit in units)})"
             self.checks.append(Check(test, f"_a.at_least_one({self.command.name!r}, {self._heads(units)})"))
         return [When(unit.given, unit.steps) for unit in units]
 
@@ -284,7 +286,7 @@ class _Lowering:
 
     @staticmethod
     def _heads(units: Sequence[_Unit]) -> str:
-        return f"({', '.join(repr(unit.head) for unit in units)},)"
+        return repr(tuple(unit.head for unit in units))
 
     @staticmethod
     def _given(param: Param) -> str:
@@ -292,7 +294,7 @@ class _Lowering:
 
     def _unit_block(self, node: Argument, token: tuple[str, ...], label: str) -> _Unit:
         children = node.arguments
-        head: tuple[Step, ...] = (Words(token),) if token else ()
+        head: tuple[Step, ...] = (Words(token),) if token and not node.multiple_token else ()
         if node.multiple:
             name, steps = self._repeated(node, counted=False, kind="keyword", default="None")
             return _Unit(f"{name} is not None", name, (*head, *steps))
@@ -309,7 +311,9 @@ class _Lowering:
         elif flat:
             return self._unit_tuple(node, token, label)
         if not required and not token:
-            raise LoweringError(f"{self.command.name}: nothing in {node.name} is required, so nothing marks it as given")
+            raise LoweringError(
+                f"{self.command.name}: nothing in {node.name} is required, so nothing marks it as given"
+            )
         return self._flattened(node, token, label)
 
     @staticmethod
@@ -372,9 +376,7 @@ class _Lowering:
             return [*count, Each(item, name, (self._word(name, item),))]
         return [*count, Words((f"*{name}",))]
 
-    def _repeated(
-        self, node: Argument, counted: bool, kind: ParamKind, default: str | None
-    ) -> tuple[str, list[Step]]:
+    def _repeated(self, node: Argument, counted: bool, kind: ParamKind, default: str | None) -> tuple[str, list[Step]]:
         """A repeated block: a mapping for pairs, else tuples."""
         leaves = node.arguments
         if not all(leaf.type not in ("oneof", "block") and not leaf.multiple and not leaf.optional for leaf in leaves):

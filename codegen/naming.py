@@ -13,7 +13,20 @@ METHODS: Final = {"DEL": "delete"}
 """The only command whose method cannot have its own name."""
 
 PAIR_KEYS: Final = frozenset(
-    {"key", "field", "parameter", "name", "label", "index", "item", "option", "path", "member", "username", "sectionname"}
+    {
+        "key",
+        "field",
+        "parameter",
+        "name",
+        "label",
+        "index",
+        "item",
+        "option",
+        "path",
+        "member",
+        "username",
+        "sectionname",
+    }
 )
 """Names of a pair's first half that make a repeated pair a mapping."""
 
@@ -81,6 +94,7 @@ def is_count(node: Argument, following: Argument | None) -> bool:
         and following.multiple
         and (node.name.startswith("num") or node.name == "count")
     )
+
 
 _GROUPS: Final = {
     "bf": "bloom",

@@ -20,6 +20,11 @@ def without(nodes: tuple[Argument, ...], names: tuple[str, ...]) -> tuple[Argume
     return tuple(replace(node, arguments=without(node.arguments, names)) for node in kept)
 
 
+def holds(nodes: tuple[Argument, ...], name: str) -> bool:
+    """Tell whether a node of that name is there, at any depth."""
+    return any(node.name == name or holds(node.arguments, name) for node in nodes)
+
+
 def normalise(nodes: tuple[Argument, ...]) -> tuple[Argument, ...]:
     """Return a sequence of sibling nodes in normal form."""
     result: list[Argument] = []

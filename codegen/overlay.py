@@ -98,6 +98,7 @@ class Entry:
         """Return the parts that lowering never asked for."""
         parts = [f"params.{name}" for name in self.params] + [f"literals.{name}" for name in self.literals]
         parts += [f"flatten.{name}" for name in self.flatten]
+        parts += [f"drop.{name}" for name in self.drop]
         parts += ["order"] if self.order else []
         return [part for part in parts if part not in self.used]
 
@@ -123,10 +124,10 @@ def load(folder: Path = FOLDER) -> Overlay:
     entries: dict[str, Entry] = {}
     summaries: dict[str, str] = {}
     faults: list[str] = []
-    for path in sorted(p for p in folder.glob("*.toml") if ".draft" not in p.name):
+    for path in sorted(folder.glob("*.toml")):
         try:
             data = tomllib.loads(path.read_text(encoding="utf-8"))
-            if path.name == SUMMARIES or ".draft" in path.name:
+            if path.name == SUMMARIES:
                 summaries = _summaries(data)
                 continue
             for name, table in data.items():
@@ -242,7 +243,9 @@ def check(overlay: Overlay, commands: Mapping[str, Command], modules: Mapping[st
             faults.append(f"{where}: belongs into {modules[name]}.toml")
         actual = node_hash(commands[name])
         if entry.spec != actual:
-            faults.append(f"{where}: written for spec {entry.spec or 'none'}, which is now {actual}: look, then --stamp")
+            faults.append(
+                f"{where}: written for spec {entry.spec or 'none'}, which is now {actual}: look, then --stamp"
+            )
         if used and not entry.exclude:
             faults += [f"{where}: {part} is unused" for part in entry.unused()]
     faults += [f"{SUMMARIES}: {name}: there is no such command" for name in overlay.summaries if name not in commands]
@@ -254,8 +257,8 @@ def check(overlay: Overlay, commands: Mapping[str, Command], modules: Mapping[st
 def stamp(commands: Mapping[str, Command], folder: Path = FOLDER) -> list[str]:
     """Write each entry's present spec hash into its file, without touching anything else; return what changed."""
     changed: list[str] = []
-    for path in sorted(p for p in folder.glob("*.toml") if ".draft" not in p.name):
-        if path.name == SUMMARIES or ".draft" in path.name:
+    for path in sorted(folder.glob("*.toml")):
+        if path.name == SUMMARIES:
             continue
         lines: list[str] = []
         current = ""

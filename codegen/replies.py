@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, cast
@@ -51,10 +52,10 @@ def _reply(node: ast.expr, source: str) -> Reply:
     if isinstance(node, ast.Name):
         if node.id in ATOMS:
             return ATOMS[node.id]
-        types = decoder_types()
-        if node.id not in types:
+        found = bespoke().get(node.id)
+        if found is None:
             raise ReplyError(f"{source!r}: there is no decoder {node.id!r}")
-        return Reply(types[node.id], f"d.{node.id}")
+        return Reply(found.type, found.source)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
         parts = [_reply(part, source) for part in node.args]
         combine = _COMBINATORS.get(node.func.id)
@@ -119,24 +120,42 @@ _COMBINATORS: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Bespoke:
+    """A decoder function: its return type over ``S``, and the source that names it."""
+
+    type: str
+    source: str
+
+
 @cache
-def decoder_types() -> dict[str, str]:
-    """Return the bespoke decoders' return annotations, with ``S`` for ``Text``."""
-    found: dict[str, str] = {}
+def bespoke() -> dict[str, Bespoke]:
+    """Return the decoder functions by name.
+
+    One that makes records is named within a lambda, so that its module is imported with the first such reply.
+    """
+    found: dict[str, Bespoke] = {}
     for path in sorted(DECODERS.glob("*.py")):
-        for node in ast.parse(path.read_text()).body:
+        text = path.read_text(encoding="utf-8")
+        late = "from redpoll.records" in text
+        for node in ast.parse(text).body:
             if isinstance(node, ast.FunctionDef) and node.returns is not None and not node.name.startswith("_"):
-                found[node.name] = re.sub(r"\bText\b", "S", ast.unparse(node.returns))
+                source = f"lambda reply: d.{path.stem}.{node.name}(reply)" if late else f"d.{node.name}"
+                found[node.name] = Bespoke(re.sub(r"\bText\b", "S", ast.unparse(node.returns)), source)
     return found
 
 
 @cache
-def record_names() -> frozenset[str]:
-    """Return the names of the record classes that replies may name."""
-    names: set[str] = set()
+def record_modules() -> dict[str, str]:
+    """Return the module of ``redpoll.records`` that defines each name that a reply's type may use."""
+    found: dict[str, str] = {}
     for path in sorted((DECODERS.parent / "records").glob("*.py")):
-        names.update(node.name for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef))
-    return frozenset(names)
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                found[node.name] = path.stem
+            elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                found[node.target.id] = path.stem
+    return found
 
 
 def from_schema(schema: Mapping[str, Any] | None) -> str:
@@ -176,8 +195,13 @@ def _alternatives(schemas: Sequence[Mapping[str, Any]]) -> str:
         return "bool"
     parts = list(dict.fromkeys(from_schema(schema) for schema in schemas))
     nil = "none" in parts or any(part.startswith("opt(") for part in parts)
-    parts = list(dict.fromkeys(part.removeprefix("opt(").removesuffix(")") if part.startswith("opt(") else part
-                               for part in parts if part != "none"))
+    parts = list(
+        dict.fromkeys(
+            part.removeprefix("opt(").removesuffix(")") if part.startswith("opt(") else part
+            for part in parts
+            if part != "none"
+        )
+    )
     if "any" in parts or not parts:
         return "any"
     if len(parts) > 1 and any(parse(part).decode is not None for part in parts):

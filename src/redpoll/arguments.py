@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from enum import Enum
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from .errors import UsageError
 from .types import Arg, Key, Many, Pairs, Value
@@ -22,19 +22,19 @@ count = len
 
 
 def spread(values: Iterable[T | Many[T]]) -> list[T]:
-    """Flatten ``*args`` of which each is one key or a collection of keys."""
+    """Flatten ``*args`` of which each is one word or a collection of words."""
     flat: list[T] = []
     for value in values:
-        if isinstance(value, _WORDS):
-            flat.append(value)  # type: ignore[arg-type]  # T is a key type here, which _WORDS spells
+        if isinstance(value, _WORDS) or not isinstance(value, Iterable):  # a number, or what encoding will refuse
+            flat.append(value)  # type: ignore[arg-type]  # T is a type of words here, which _WORDS spells
         else:
-            flat.extend(value)  # type: ignore[arg-type]  # what is no single key is a collection of them
+            flat.extend(value)
     return flat
 
 
 def several(keys: Key | Many[Key]) -> Many[Key]:
     """Return a collection of keys: the given one, or one that holds the single key."""
-    return (keys,) if isinstance(keys, _WORDS) else keys
+    return cast("Many[Key]", (keys,)) if isinstance(keys, _WORDS) else keys
 
 
 def columns(pairs: Pairs[Arg, Arg]) -> list[Arg]:

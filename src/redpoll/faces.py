@@ -5,7 +5,7 @@ Both pass the same ``Spec`` and the same words, so they cannot differ on the wir
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Awaitable, Generator
 from typing import Generic
 
 from typing_extensions import TypeVar, override
@@ -17,7 +17,7 @@ from .types import Arg, S
 T = TypeVar("T")
 R = TypeVar("R", covariant=True)
 
-_PENDING: object = object()
+PENDING: object = object()
 
 
 class Queued(Generic[R]):
@@ -30,7 +30,7 @@ class Queued(Generic[R]):
 
     def __init__(self, name: str) -> None:
         self._name: str = name
-        self._value: object = _PENDING
+        self._value: object = PENDING
         self._error: BaseException | None = None
 
     def result(self) -> R:
@@ -42,7 +42,7 @@ class Queued(Generic[R]):
         """
         if self._error is not None:
             raise self._error
-        if self._value is _PENDING:
+        if self._value is PENDING:
             raise UsageError("the batch has not run yet: read results after its `async with` block", command=self._name)
         return self._value  # type: ignore[return-value]  # _resolve got what the spec's decoder made
 
@@ -52,7 +52,7 @@ class Queued(Generic[R]):
 
     def done(self) -> bool:
         """Tell whether the batch has run."""
-        return self._error is not None or self._value is not _PENDING
+        return self._error is not None or self._value is not PENDING
 
     def exception(self) -> BaseException | None:
         """Return the command's error, or None where it succeeded or has not run."""
@@ -69,7 +69,7 @@ class AwaitedFace(Generic[S]):
 
     __slots__ = ()
 
-    async def _run(self, spec: Spec[T], words: tuple[Arg, ...]) -> T:
+    def _run(self, spec: Spec[T], words: tuple[Arg, ...]) -> Awaitable[T]:
         raise NotImplementedError
 
 

@@ -55,7 +55,7 @@ class KeyRange:
 
 @dataclass(frozen=True, slots=True)
 class KeyCount:
-    """``words[at]`` says how many keys there are; they stand at ``first``, ``first + step`` …"""
+    """``words[at]`` says how many keys there are; they stand at ``first``, then every ``step`` words."""
 
     at: int
     first: int

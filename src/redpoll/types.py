@@ -50,7 +50,9 @@ T_co = TypeVar("T_co", covariant=True)
 class Pairs(Protocol[K_co, V_co]):
     """A mapping, taken covariantly: ``dict[str, int]`` fits where ``Pairs[Value, Value]`` is asked."""
 
-    def items(self) -> Iterable[tuple[K_co, V_co]]: ...
+    def items(self) -> Iterable[tuple[K_co, V_co]]:
+        """Return the pairs."""
+        ...
 
     def __len__(self) -> int: ...
 

@@ -3,29 +3,33 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, overload
+from typing import TYPE_CHECKING, Final, Literal, overload
 
 from redpoll import arguments as _a
 from redpoll import decoders as d
 from redpoll.faces import AwaitedFace, Queued, QueuedFace
-from redpoll.records import AclLogEntry, AclUser
 from redpoll.spec import Spec
 from redpoll.types import Arg, S, Value
 
-ACL_CAT: Final[Spec[list[str]]] = Spec("ACL CAT", d.list_of(d.to_str))
+if TYPE_CHECKING:
+    from redpoll.records.server import AclLogEntry, AclUser
+
+ACL_CAT: Final[Spec[list[str]]] = Spec("ACL CAT", d.list_of(d.to_str), replay=True)
 ACL_DELUSER: Final[Spec[int]] = Spec("ACL DELUSER", request_policy="all_nodes", response_policy="all_succeeded")
-ACL_DRYRUN: Final[Spec[str]] = Spec("ACL DRYRUN", d.to_str)
+ACL_DRYRUN: Final[Spec[str]] = Spec("ACL DRYRUN", d.to_str, replay=True)
 ACL_GENPASS: Final[Spec[str]] = Spec("ACL GENPASS", d.to_str)
-ACL_GETUSER: Final[Spec[AclUser | None]] = Spec("ACL GETUSER", d.opt(d.acl_user))
+ACL_GETUSER: Final[Spec[AclUser | None]] = Spec(
+    "ACL GETUSER", d.opt(lambda reply: d.server.acl_user(reply)), replay=True
+)
 ACL_HELP: Final[Spec[list[str]]] = Spec("ACL HELP", d.list_of(d.to_str))
-ACL_LIST: Final[Spec[list[str]]] = Spec("ACL LIST", d.list_of(d.to_str))
+ACL_LIST: Final[Spec[list[str]]] = Spec("ACL LIST", d.list_of(d.to_str), replay=True)
 ACL_LOAD: Final[Spec[bool]] = Spec("ACL LOAD", d.ok)
-ACL_LOG: Final[Spec[list[AclLogEntry]]] = Spec("ACL LOG", d.acl_log, text=False)
+ACL_LOG: Final[Spec[list[AclLogEntry]]] = Spec("ACL LOG", lambda reply: d.server.acl_log(reply), text=False)
 ACL_LOG_RESET: Final[Spec[bool]] = Spec("ACL LOG", d.ok, text=False)
 ACL_SAVE: Final[Spec[bool]] = Spec("ACL SAVE", d.ok, request_policy="all_nodes", response_policy="all_succeeded")
 ACL_SETUSER: Final[Spec[bool]] = Spec("ACL SETUSER", d.ok, request_policy="all_nodes", response_policy="all_succeeded")
-ACL_USERS: Final[Spec[list[str]]] = Spec("ACL USERS", d.list_of(d.to_str))
-ACL_WHOAMI: Final[Spec[str]] = Spec("ACL WHOAMI", d.to_str)
+ACL_USERS: Final[Spec[list[str]]] = Spec("ACL USERS", d.list_of(d.to_str), replay=True)
+ACL_WHOAMI: Final[Spec[str]] = Spec("ACL WHOAMI", d.to_str, replay=True)
 
 
 def encode_acl_cat(category: Value | None) -> tuple[Arg, ...]:
@@ -54,13 +58,7 @@ def encode_acl_genpass(bits: int | None) -> tuple[Arg, ...]:
 def encode_acl_log(count: int | None, reset: bool) -> tuple[Arg, ...]:
     """Return the words of ACL LOG."""
     if (count is not None, reset).count(True) > 1:
-        raise _a.at_most_one(
-            "ACL LOG",
-            (
-                "count",
-                "reset",
-            ),
-        )
+        raise _a.at_most_one("ACL LOG", ("count", "reset"))
     words: list[Arg] = ["ACL", "LOG"]
     if count is not None:
         words.append(count)
@@ -97,7 +95,7 @@ class AclCommands(AwaitedFace[S]):
         ``ACL DELUSER username [username ...]``
 
         Args:
-            usernames: text, bytes or a number.
+            usernames: any number of them: text, bytes or a number.
 
         Returns:
             ``int``
@@ -116,7 +114,7 @@ class AclCommands(AwaitedFace[S]):
         Args:
             username: text, bytes or a number.
             command: text, bytes or a number.
-            args: text, bytes or a number.
+            args: any number of them: text, bytes or a number.
 
         Returns:
             ``str``
@@ -204,22 +202,22 @@ class AclCommands(AwaitedFace[S]):
         return await self._run(ACL_LOAD, ("ACL", "LOAD"))
 
     @overload
-    async def acl_log(self, *, count: int | None = None, reset: Literal[True]) -> bool: ...
+    async def acl_log(self, count: int | None = None, *, reset: Literal[True]) -> bool: ...
 
     @overload
-    async def acl_log(self, *, count: int | None = None, reset: Literal[False] = False) -> list[AclLogEntry]: ...
+    async def acl_log(self, count: int | None = None, *, reset: Literal[False] = False) -> list[AclLogEntry]: ...
 
     @overload
-    async def acl_log(self, *, count: int | None = None, reset: bool = False) -> bool | list[AclLogEntry]: ...
+    async def acl_log(self, count: int | None = None, *, reset: bool = False) -> bool | list[AclLogEntry]: ...
 
-    async def acl_log(self, *, count: int | None = None, reset: bool = False) -> bool | list[AclLogEntry]:
+    async def acl_log(self, count: int | None = None, *, reset: bool = False) -> bool | list[AclLogEntry]:
         """Return the latest denied commands and failed logins, or clear that record with RESET.
 
         ``ACL LOG [count|RESET]``
 
         Args:
             count: a whole number.
-            reset: False by default.
+            reset: add ``RESET``.
 
         Returns:
             ``bool`` with ``reset``;
@@ -255,7 +253,7 @@ class AclCommands(AwaitedFace[S]):
 
         Args:
             username: text, bytes or a number.
-            rules: text, bytes or a number.
+            rules: any number of them: text, bytes or a number.
 
         Returns:
             ``bool``
@@ -333,15 +331,15 @@ class QueuedAclCommands(QueuedFace[S]):
         return self._queue(ACL_LOAD, ("ACL", "LOAD"))
 
     @overload
-    def acl_log(self, *, count: int | None = None, reset: Literal[True]) -> Queued[bool]: ...
+    def acl_log(self, count: int | None = None, *, reset: Literal[True]) -> Queued[bool]: ...
 
     @overload
-    def acl_log(self, *, count: int | None = None, reset: Literal[False] = False) -> Queued[list[AclLogEntry]]: ...
+    def acl_log(self, count: int | None = None, *, reset: Literal[False] = False) -> Queued[list[AclLogEntry]]: ...
 
     @overload
-    def acl_log(self, *, count: int | None = None, reset: bool = False) -> Queued[bool | list[AclLogEntry]]: ...
+    def acl_log(self, count: int | None = None, *, reset: bool = False) -> Queued[bool | list[AclLogEntry]]: ...
 
-    def acl_log(self, *, count: int | None = None, reset: bool = False) -> Queued[bool | list[AclLogEntry]]:
+    def acl_log(self, count: int | None = None, *, reset: bool = False) -> Queued[bool | list[AclLogEntry]]:
         """Queue ACL LOG; arguments and result as awaited."""
         words = encode_acl_log(count, reset)
         if reset:

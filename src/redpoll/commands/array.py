@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, overload
+from typing import TYPE_CHECKING, Final, Literal, overload
 
 from redpoll import arguments as _a
 from redpoll import decoders as d
 from redpoll.faces import AwaitedFace, Queued, QueuedFace
-from redpoll.records import ArrayInfo
 from redpoll.spec import KeyRange, Spec
 from redpoll.types import Arg, Key, Pairs, S, Text, Value
+
+if TYPE_CHECKING:
+    from redpoll.records.vectors import ArrayInfo
 
 ARCOUNT: Final[Spec[int]] = Spec("ARCOUNT", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
 ARDEL: Final[Spec[int]] = Spec("ARDEL", keys=(KeyRange(1, 1),))
@@ -22,7 +24,7 @@ ARGREP_WITHVALUES: Final[Spec[list[tuple[int, Text]]]] = Spec(
     "ARGREP", d.pairs_of(None, None), keys=(KeyRange(1, 1),), replay=True, cacheable=True
 )
 ARINFO: Final[Spec[ArrayInfo | None]] = Spec(
-    "ARINFO", d.opt(d.array_info), keys=(KeyRange(1, 1),), replay=True, cacheable=True
+    "ARINFO", d.opt(lambda reply: d.vectors.array_info(reply)), keys=(KeyRange(1, 1),), replay=True, cacheable=True
 )
 ARINSERT: Final[Spec[int]] = Spec("ARINSERT", keys=(KeyRange(1, 1),))
 ARLASTITEMS: Final[Spec[list[Text | None]]] = Spec("ARLASTITEMS", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
@@ -31,7 +33,7 @@ ARMGET: Final[Spec[list[Text | None]]] = Spec("ARMGET", keys=(KeyRange(1, 1),), 
 ARMSET: Final[Spec[int]] = Spec("ARMSET", keys=(KeyRange(1, 1),))
 ARNEXT: Final[Spec[int | None]] = Spec("ARNEXT", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
 AROP: Final[Spec[int | float | None]] = Spec(
-    "AROP", d.array_result, keys=(KeyRange(1, 1),), replay=True, cacheable=True
+    "AROP", lambda reply: d.vectors.array_result(reply), keys=(KeyRange(1, 1),), replay=True, cacheable=True
 )
 ARRING: Final[Spec[int]] = Spec("ARRING", keys=(KeyRange(1, 1),))
 ARSCAN: Final[Spec[list[tuple[int, Text]]]] = Spec(
@@ -73,16 +75,8 @@ def encode_argrep(
     nocase: bool,
 ) -> tuple[Arg, ...]:
     """Return the words of ARGREP."""
-    if True not in (exact is not None, match is not None, glob is not None, re is not None):
-        raise _a.at_least_one(
-            "ARGREP",
-            (
-                "exact",
-                "match",
-                "glob",
-                "re",
-            ),
-        )
+    if not (exact is not None or match is not None or glob is not None or (re is not None)):
+        raise _a.at_least_one("ARGREP", ("exact", "match", "glob", "re"))
     words: list[Arg] = ["ARGREP", key, start, end]
     if exact is not None:
         words += ("EXACT", exact)
@@ -160,19 +154,7 @@ def encode_arop(
 ) -> tuple[Arg, ...]:
     """Return the words of AROP."""
     if (sum, min, max, and_, or_, xor, match is not None, used).count(True) != 1:
-        raise _a.exactly_one(
-            "AROP",
-            (
-                "sum",
-                "min",
-                "max",
-                "and_",
-                "or_",
-                "xor",
-                "match",
-                "used",
-            ),
-        )
+        raise _a.exactly_one("AROP", ("sum", "min", "max", "and_", "or_", "xor", "match", "used"))
     words: list[Arg] = ["AROP", key, start, end]
     if sum:
         words.append("SUM")
@@ -244,7 +226,7 @@ class ArrayCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            indexes: a whole number.
+            indexes: any number of them: a whole number.
 
         Returns:
             ``int``
@@ -391,15 +373,15 @@ class ArrayCommands(AwaitedFace[S]):
             key: a key, as text or bytes.
             start: text, bytes or a number.
             end: text, bytes or a number.
-            exact: text, bytes or a number.
-            match: text, bytes or a number.
-            glob: text, bytes or a number.
-            re: text, bytes or a number.
-            and_: False by default.
-            or_: False by default.
-            limit: a whole number.
-            withvalues: False by default.
-            nocase: False by default.
+            exact: ``EXACT``, text, bytes or a number.
+            match: ``MATCH``, text, bytes or a number.
+            glob: ``GLOB``, text, bytes or a number.
+            re: ``RE``, text, bytes or a number.
+            and_: add ``AND``.
+            or_: add ``OR``.
+            limit: ``LIMIT``, a whole number.
+            withvalues: add ``WITHVALUES``.
+            nocase: add ``NOCASE``.
 
         Returns:
             ``list[tuple[int, S]]`` with ``withvalues``;
@@ -421,7 +403,7 @@ class ArrayCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            full: False by default.
+            full: add ``FULL``.
 
         Returns:
             ``ArrayInfo | None``
@@ -439,7 +421,7 @@ class ArrayCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            values: text, bytes or a number.
+            values: any number of them: text, bytes or a number.
 
         Returns:
             ``int``
@@ -458,7 +440,7 @@ class ArrayCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             count: a whole number.
-            rev: False by default.
+            rev: add ``REV``.
 
         Returns:
             ``list[S | None]``
@@ -493,7 +475,7 @@ class ArrayCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            indexes: a whole number.
+            indexes: any number of them: a whole number.
 
         Returns:
             ``list[S | None]``
@@ -563,14 +545,14 @@ class ArrayCommands(AwaitedFace[S]):
             key: a key, as text or bytes.
             start: a whole number.
             end: a whole number.
-            sum: False by default.
-            min: False by default.
-            max: False by default.
-            and_: False by default.
-            or_: False by default.
-            xor: False by default.
-            match: text, bytes or a number.
-            used: False by default.
+            sum: add ``SUM``.
+            min: add ``MIN``.
+            max: add ``MAX``.
+            and_: add ``AND``.
+            or_: add ``OR``.
+            xor: add ``XOR``.
+            match: ``MATCH``, text, bytes or a number.
+            used: add ``USED``.
 
         Returns:
             ``int | float | None``
@@ -589,7 +571,7 @@ class ArrayCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             size: a whole number.
-            values: text, bytes or a number.
+            values: any number of them: text, bytes or a number.
 
         Returns:
             ``int``
@@ -609,7 +591,7 @@ class ArrayCommands(AwaitedFace[S]):
             key: a key, as text or bytes.
             start: a whole number.
             end: a whole number.
-            limit: a whole number.
+            limit: ``LIMIT``, a whole number.
 
         Returns:
             ``list[tuple[int, S]]``
@@ -646,7 +628,7 @@ class ArrayCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             index: a whole number.
-            values: text, bytes or a number.
+            values: any number of them: text, bytes or a number.
 
         Returns:
             ``int``

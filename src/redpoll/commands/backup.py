@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from redpoll import decoders as d
 from redpoll.faces import AwaitedFace, Queued, QueuedFace
-from redpoll.records import BackupStatus
 from redpoll.spec import Spec
 from redpoll.types import S
+
+if TYPE_CHECKING:
+    from redpoll.records.server import BackupStatus
 
 BACKUP_ABORT: Final[Spec[bool]] = Spec("BACKUP ABORT", d.ok)
 BACKUP_CLEANUP: Final[Spec[bool]] = Spec("BACKUP CLEANUP", d.ok)
@@ -17,7 +19,7 @@ BACKUP_HELP: Final[Spec[list[str]]] = Spec("BACKUP HELP", d.list_of(d.to_str))
 BACKUP_LIST: Final[Spec[list[str]]] = Spec("BACKUP LIST", d.list_of(d.to_str))
 BACKUP_SEAL: Final[Spec[bool]] = Spec("BACKUP SEAL", d.ok)
 BACKUP_START: Final[Spec[bool]] = Spec("BACKUP START", d.ok)
-BACKUP_STATUS: Final[Spec[BackupStatus]] = Spec("BACKUP STATUS", d.backup_status)
+BACKUP_STATUS: Final[Spec[BackupStatus]] = Spec("BACKUP STATUS", lambda reply: d.server.backup_status(reply))
 
 
 class BackupCommands(AwaitedFace[S]):

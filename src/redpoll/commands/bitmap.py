@@ -13,13 +13,7 @@ from redpoll.types import Arg, Key, Many, S, Value
 BITCOUNT: Final[Spec[int]] = Spec("BITCOUNT", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
 BITFIELD: Final[Spec[list[int | None]]] = Spec("BITFIELD", keys=(KeyRange(1, 1),))
 BITFIELD_RO: Final[Spec[list[int]]] = Spec("BITFIELD_RO", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
-BITOP: Final[Spec[int]] = Spec(
-    "BITOP",
-    keys=(
-        KeyRange(2, 2),
-        KeyRange(3, -1),
-    ),
-)
+BITOP: Final[Spec[int]] = Spec("BITOP", keys=(KeyRange(2, 2), KeyRange(3, -1)))
 BITPOS: Final[Spec[int]] = Spec("BITPOS", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
 GETBIT: Final[Spec[int]] = Spec("GETBIT", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
 SETBIT: Final[Spec[int]] = Spec("SETBIT", keys=(KeyRange(1, 1),))
@@ -30,28 +24,14 @@ def encode_bitcount(
 ) -> tuple[Arg, ...]:
     """Return the words of BITCOUNT."""
     if unit is not None and unit not in ("BYTE", "BIT"):
-        raise _a.not_one_of(
-            "BITCOUNT",
-            "unit",
-            (
-                "BYTE",
-                "BIT",
-            ),
-        )
+        raise _a.not_one_of("BITCOUNT", "unit", ("BYTE", "BIT"))
     if len({start is not None, end is not None}) != 1:
-        raise _a.all_or_none(
-            "BITCOUNT",
-            (
-                "start",
-                "end",
-            ),
-        )
+        raise _a.all_or_none("BITCOUNT", ("start", "end"))
     if unit is not None and (not (start is not None and end is not None)):
         raise _a.requires("BITCOUNT", "unit", "start")
     words: list[Arg] = ["BITCOUNT", key]
     if start is not None and end is not None:
-        words.append(start)
-        words.append(end)
+        words += (start, end)
         if unit is not None:
             words.append(unit)
     return tuple(words)
@@ -70,7 +50,6 @@ def encode_bitfield_ro(key: Key, gets: Many[tuple[Value, Value]] | None) -> tupl
     """Return the words of BITFIELD_RO."""
     words: list[Arg] = ["BITFIELD_RO", key]
     if gets is not None:
-        words.append("GET")
         if not gets:
             raise _a.empty("BITFIELD_RO", "gets")
         for each in gets:
@@ -83,20 +62,7 @@ def encode_bitop(
 ) -> tuple[Arg, ...]:
     """Return the words of BITOP."""
     if operation not in ("AND", "OR", "XOR", "NOT", "DIFF", "DIFF1", "ANDOR", "ONE"):
-        raise _a.not_one_of(
-            "BITOP",
-            "operation",
-            (
-                "AND",
-                "OR",
-                "XOR",
-                "NOT",
-                "DIFF",
-                "DIFF1",
-                "ANDOR",
-                "ONE",
-            ),
-        )
+        raise _a.not_one_of("BITOP", "operation", ("AND", "OR", "XOR", "NOT", "DIFF", "DIFF1", "ANDOR", "ONE"))
     if not keys:
         raise _a.empty("BITOP", "keys")
     return ("BITOP", operation, destkey, *keys)
@@ -107,14 +73,7 @@ def encode_bitpos(
 ) -> tuple[Arg, ...]:
     """Return the words of BITPOS."""
     if unit is not None and unit not in ("BYTE", "BIT"):
-        raise _a.not_one_of(
-            "BITPOS",
-            "unit",
-            (
-                "BYTE",
-                "BIT",
-            ),
-        )
+        raise _a.not_one_of("BITPOS", "unit", ("BYTE", "BIT"))
     if unit is not None and (not end is not None):
         raise _a.requires("BITPOS", "unit", "end")
     if end is not None and (not start is not None):
@@ -187,7 +146,7 @@ class BitmapCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            gets: a collection: ``tuple[Value, Value]`` each.
+            gets: ``GET``, a collection: ``tuple[Value, Value]`` each.
 
         Returns:
             ``list[int]``

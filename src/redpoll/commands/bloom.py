@@ -12,15 +12,15 @@ from redpoll.types import Arg, Key, S, Value
 
 BF_ADD: Final[Spec[Any]] = Spec("BF.ADD", keys=(KeyRange(1, 1),))
 BF_CARD: Final[Spec[Any]] = Spec("BF.CARD", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
-BF_DEBUG: Final[Spec[Any]] = Spec("BF.DEBUG", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
+BF_DEBUG: Final[Spec[Any]] = Spec("BF.DEBUG", keys=(KeyRange(1, 1),), replay=True)
 BF_EXISTS: Final[Spec[Any]] = Spec("BF.EXISTS", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
-BF_INFO: Final[Spec[Any]] = Spec("BF.INFO", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
+BF_INFO: Final[Spec[Any]] = Spec("BF.INFO", keys=(KeyRange(1, 1),), replay=True)
 BF_INSERT: Final[Spec[Any]] = Spec("BF.INSERT", keys=(KeyRange(1, 1),))
 BF_LOADCHUNK: Final[Spec[Any]] = Spec("BF.LOADCHUNK", keys=(KeyRange(1, 1),))
 BF_MADD: Final[Spec[Any]] = Spec("BF.MADD", keys=(KeyRange(1, 1),))
 BF_MEXISTS: Final[Spec[Any]] = Spec("BF.MEXISTS", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
 BF_RESERVE: Final[Spec[Any]] = Spec("BF.RESERVE", keys=(KeyRange(1, 1),))
-BF_SCANDUMP: Final[Spec[Any]] = Spec("BF.SCANDUMP", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
+BF_SCANDUMP: Final[Spec[Any]] = Spec("BF.SCANDUMP", keys=(KeyRange(1, 1),), replay=True)
 
 
 def encode_bf_info(
@@ -28,16 +28,7 @@ def encode_bf_info(
 ) -> tuple[Arg, ...]:
     """Return the words of BF.INFO."""
     if (capacity, size, filters, items, expansion).count(True) > 1:
-        raise _a.at_most_one(
-            "BF.INFO",
-            (
-                "capacity",
-                "size",
-                "filters",
-                "items",
-                "expansion",
-            ),
-        )
+        raise _a.at_most_one("BF.INFO", ("capacity", "size", "filters", "items", "expansion"))
     words: list[Arg] = ["BF.INFO", key]
     if capacity:
         words.append("CAPACITY")
@@ -75,8 +66,7 @@ def encode_bf_insert(
         words.append("NOCREATE")
     if nonscaling:
         words.append("NONSCALING")
-    words.append("ITEMS")
-    words += items
+    words += ("ITEMS", *items)
     return tuple(words)
 
 
@@ -198,11 +188,11 @@ class BloomCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            capacity: False by default.
-            size: False by default.
-            filters: False by default.
-            items: False by default.
-            expansion: False by default.
+            capacity: add ``CAPACITY``.
+            size: add ``SIZE``.
+            filters: add ``FILTERS``.
+            items: add ``ITEMS``.
+            expansion: add ``EXPANSION``.
 
         Returns:
             ``Any``
@@ -230,12 +220,12 @@ class BloomCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            items: text, bytes or a number.
-            capacity: a whole number.
-            error: a number.
-            expansion: a whole number.
-            nocreate: False by default.
-            nonscaling: False by default.
+            items: any number of them: text, bytes or a number.
+            capacity: ``CAPACITY``, a whole number.
+            error: ``ERROR``, a number.
+            expansion: ``EXPANSION``, a whole number.
+            nocreate: add ``NOCREATE``.
+            nonscaling: add ``NONSCALING``.
 
         Returns:
             ``Any``
@@ -274,7 +264,7 @@ class BloomCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            items: text, bytes or a number.
+            items: any number of them: text, bytes or a number.
 
         Returns:
             ``Any``
@@ -292,7 +282,7 @@ class BloomCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            items: text, bytes or a number.
+            items: any number of them: text, bytes or a number.
 
         Returns:
             ``Any``
@@ -314,8 +304,8 @@ class BloomCommands(AwaitedFace[S]):
             key: a key, as text or bytes.
             error_rate: a number.
             capacity: a whole number.
-            expansion: a whole number.
-            nonscaling: False by default.
+            expansion: ``EXPANSION``, a whole number.
+            nonscaling: add ``NONSCALING``.
 
         Returns:
             ``Any``

@@ -3,24 +3,28 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from redpoll import arguments as _a
 from redpoll import decoders as d
 from redpoll.faces import AwaitedFace, Queued, QueuedFace
-from redpoll.records import ClientInfo, TrackingInfo
 from redpoll.spec import Spec
 from redpoll.types import Arg, Many, Milliseconds, S, Value
+
+if TYPE_CHECKING:
+    from redpoll.records.server import ClientInfo, TrackingInfo
 
 CLIENT_GETNAME: Final[Spec[str | None]] = Spec("CLIENT GETNAME", d.opt(d.to_str))
 CLIENT_GETREDIR: Final[Spec[int]] = Spec("CLIENT GETREDIR")
 CLIENT_HELP: Final[Spec[list[str]]] = Spec("CLIENT HELP", d.list_of(d.to_str))
 CLIENT_ID: Final[Spec[int]] = Spec("CLIENT ID")
-CLIENT_INFO: Final[Spec[ClientInfo]] = Spec("CLIENT INFO", d.client_info)
+CLIENT_INFO: Final[Spec[ClientInfo]] = Spec("CLIENT INFO", lambda reply: d.text.client_info(reply))
 CLIENT_KILL: Final[Spec[int]] = Spec("CLIENT KILL")
-CLIENT_LIST: Final[Spec[list[ClientInfo]]] = Spec("CLIENT LIST", d.client_list)
+CLIENT_LIST: Final[Spec[list[ClientInfo]]] = Spec("CLIENT LIST", lambda reply: d.text.client_list(reply), replay=True)
 CLIENT_PAUSE: Final[Spec[bool]] = Spec("CLIENT PAUSE", d.ok)
-CLIENT_TRACKINGINFO: Final[Spec[TrackingInfo]] = Spec("CLIENT TRACKINGINFO", d.tracking_info)
+CLIENT_TRACKINGINFO: Final[Spec[TrackingInfo]] = Spec(
+    "CLIENT TRACKINGINFO", lambda reply: d.server.tracking_info(reply)
+)
 CLIENT_UNBLOCK: Final[Spec[bool]] = Spec("CLIENT UNBLOCK", d.flag)
 CLIENT_UNPAUSE: Final[Spec[bool]] = Spec("CLIENT UNPAUSE", d.ok)
 CLIENT_CACHING: Final[Spec[bool]] = Spec("CLIENT CACHING", d.ok, dedicated=True)
@@ -68,68 +72,39 @@ def encode_client_kill(
 ) -> tuple[Arg, ...]:
     """Return the words of CLIENT KILL."""
     if type is not None and type not in ("NORMAL", "MASTER", "SLAVE", "REPLICA", "PUBSUB", "PRIMARY"):
-        raise _a.not_one_of(
-            "CLIENT KILL",
-            "type",
-            (
-                "NORMAL",
-                "MASTER",
-                "SLAVE",
-                "REPLICA",
-                "PUBSUB",
-                "PRIMARY",
-            ),
-        )
+        raise _a.not_one_of("CLIENT KILL", "type", ("NORMAL", "MASTER", "SLAVE", "REPLICA", "PUBSUB", "PRIMARY"))
     if skipme is not None and skipme not in ("YES", "NO"):
-        raise _a.not_one_of(
-            "CLIENT KILL",
-            "skipme",
-            (
-                "YES",
-                "NO",
-            ),
-        )
+        raise _a.not_one_of("CLIENT KILL", "skipme", ("YES", "NO"))
     if not_type is not None and not_type not in ("NORMAL", "MASTER", "PRIMARY", "SLAVE", "REPLICA", "PUBSUB"):
-        raise _a.not_one_of(
-            "CLIENT KILL",
-            "not_type",
-            (
-                "NORMAL",
-                "MASTER",
-                "PRIMARY",
-                "SLAVE",
-                "REPLICA",
-                "PUBSUB",
-            ),
-        )
-    if True not in (
-        id is not None,
-        type is not None,
-        user is not None,
-        addr is not None,
-        laddr is not None,
-        skipme is not None,
-        maxage is not None,
-        name is not None,
-        idle is not None,
-        flags is not None,
-        lib_name is not None,
-        lib_ver is not None,
-        db is not None,
-        capa is not None,
-        ip is not None,
-        not_type is not None,
-        not_id is not None,
-        not_user is not None,
-        not_addr is not None,
-        not_laddr is not None,
-        not_name is not None,
-        not_flags is not None,
-        not_lib_name is not None,
-        not_lib_ver is not None,
-        not_db is not None,
-        not_capa is not None,
-        not_ip is not None,
+        raise _a.not_one_of("CLIENT KILL", "not_type", ("NORMAL", "MASTER", "PRIMARY", "SLAVE", "REPLICA", "PUBSUB"))
+    if not (
+        id is not None
+        or type is not None
+        or user is not None
+        or (addr is not None)
+        or (laddr is not None)
+        or (skipme is not None)
+        or (maxage is not None)
+        or (name is not None)
+        or (idle is not None)
+        or (flags is not None)
+        or (lib_name is not None)
+        or (lib_ver is not None)
+        or (db is not None)
+        or (capa is not None)
+        or (ip is not None)
+        or (not_type is not None)
+        or (not_id is not None)
+        or (not_user is not None)
+        or (not_addr is not None)
+        or (not_laddr is not None)
+        or (not_name is not None)
+        or (not_flags is not None)
+        or (not_lib_name is not None)
+        or (not_lib_ver is not None)
+        or (not_db is not None)
+        or (not_capa is not None)
+        or (not_ip is not None)
     ):
         raise _a.at_least_one(
             "CLIENT KILL",
@@ -167,8 +142,7 @@ def encode_client_kill(
     if id is not None:
         words += ("ID", id)
     if type is not None:
-        words.append("TYPE")
-        words.append(type)
+        words += ("TYPE", type)
     if user is not None:
         words += ("USER", user)
     if addr is not None:
@@ -176,8 +150,7 @@ def encode_client_kill(
     if laddr is not None:
         words += ("LADDR", laddr)
     if skipme is not None:
-        words.append("SKIPME")
-        words.append(skipme)
+        words += ("SKIPME", skipme)
     if maxage is not None:
         words += ("MAXAGE", maxage)
     if name is not None:
@@ -197,13 +170,11 @@ def encode_client_kill(
     if ip is not None:
         words += ("IP", ip)
     if not_type is not None:
-        words.append("NOT-TYPE")
-        words.append(not_type)
+        words += ("NOT-TYPE", not_type)
     if not_id is not None:
         if not not_id:
             raise _a.empty("CLIENT KILL", "not_id")
-        words.append("NOT-ID")
-        words += not_id
+        words += ("NOT-ID", *not_id)
     if not_user is not None:
         words += ("NOT-USER", not_user)
     if not_addr is not None:
@@ -258,45 +229,18 @@ def encode_client_list(
 ) -> tuple[Arg, ...]:
     """Return the words of CLIENT LIST."""
     if type is not None and type not in ("NORMAL", "MASTER", "REPLICA", "PUBSUB"):
-        raise _a.not_one_of(
-            "CLIENT LIST",
-            "type",
-            (
-                "NORMAL",
-                "MASTER",
-                "REPLICA",
-                "PUBSUB",
-            ),
-        )
+        raise _a.not_one_of("CLIENT LIST", "type", ("NORMAL", "MASTER", "REPLICA", "PUBSUB"))
     if skipme is not None and skipme not in ("YES", "NO"):
-        raise _a.not_one_of(
-            "CLIENT LIST",
-            "skipme",
-            (
-                "YES",
-                "NO",
-            ),
-        )
+        raise _a.not_one_of("CLIENT LIST", "skipme", ("YES", "NO"))
     if not_type is not None and not_type not in ("NORMAL", "MASTER", "REPLICA", "PUBSUB"):
-        raise _a.not_one_of(
-            "CLIENT LIST",
-            "not_type",
-            (
-                "NORMAL",
-                "MASTER",
-                "REPLICA",
-                "PUBSUB",
-            ),
-        )
+        raise _a.not_one_of("CLIENT LIST", "not_type", ("NORMAL", "MASTER", "REPLICA", "PUBSUB"))
     words: list[Arg] = ["CLIENT", "LIST"]
     if type is not None:
-        words.append("TYPE")
-        words.append(type)
+        words += ("TYPE", type)
     if id is not None:
         if not id:
             raise _a.empty("CLIENT LIST", "id")
-        words.append("ID")
-        words += id
+        words += ("ID", *id)
     if user is not None:
         words += ("USER", user)
     if addr is not None:
@@ -304,8 +248,7 @@ def encode_client_list(
     if laddr is not None:
         words += ("LADDR", laddr)
     if skipme is not None:
-        words.append("SKIPME")
-        words.append(skipme)
+        words += ("SKIPME", skipme)
     if maxage is not None:
         words += ("MAXAGE", maxage)
     if name is not None:
@@ -325,13 +268,11 @@ def encode_client_list(
     if ip is not None:
         words += ("IP", ip)
     if not_type is not None:
-        words.append("NOT-TYPE")
-        words.append(not_type)
+        words += ("NOT-TYPE", not_type)
     if not_id is not None:
         if not not_id:
             raise _a.empty("CLIENT LIST", "not_id")
-        words.append("NOT-ID")
-        words += not_id
+        words += ("NOT-ID", *not_id)
     if not_user is not None:
         words += ("NOT-USER", not_user)
     if not_addr is not None:
@@ -358,13 +299,7 @@ def encode_client_list(
 def encode_client_pause(timeout: Milliseconds, write: bool, all: bool) -> tuple[Arg, ...]:
     """Return the words of CLIENT PAUSE."""
     if (write, all).count(True) > 1:
-        raise _a.at_most_one(
-            "CLIENT PAUSE",
-            (
-                "write",
-                "all",
-            ),
-        )
+        raise _a.at_most_one("CLIENT PAUSE", ("write", "all"))
     words: list[Arg] = ["CLIENT", "PAUSE", _a.milliseconds(timeout)]
     if write:
         words.append("WRITE")
@@ -376,13 +311,7 @@ def encode_client_pause(timeout: Milliseconds, write: bool, all: bool) -> tuple[
 def encode_client_unblock(client_id: int, timeout: bool, error: bool) -> tuple[Arg, ...]:
     """Return the words of CLIENT UNBLOCK."""
     if (timeout, error).count(True) > 1:
-        raise _a.at_most_one(
-            "CLIENT UNBLOCK",
-            (
-                "timeout",
-                "error",
-            ),
-        )
+        raise _a.at_most_one("CLIENT UNBLOCK", ("timeout", "error"))
     words: list[Arg] = ["CLIENT", "UNBLOCK", client_id]
     if timeout:
         words.append("TIMEOUT")
@@ -394,14 +323,7 @@ def encode_client_unblock(client_id: int, timeout: bool, error: bool) -> tuple[A
 def encode_client_caching(mode: Literal["YES", "NO"]) -> tuple[Arg, ...]:
     """Return the words of CLIENT CACHING."""
     if mode not in ("YES", "NO"):
-        raise _a.not_one_of(
-            "CLIENT CACHING",
-            "mode",
-            (
-                "YES",
-                "NO",
-            ),
-        )
+        raise _a.not_one_of("CLIENT CACHING", "mode", ("YES", "NO"))
     return ("CLIENT", "CACHING", mode)
 
 
@@ -415,55 +337,28 @@ def encode_client_capa(capabilities: tuple[Value, ...]) -> tuple[Arg, ...]:
 def encode_client_import_source(enabled: Literal["ON", "OFF"]) -> tuple[Arg, ...]:
     """Return the words of CLIENT IMPORT-SOURCE."""
     if enabled not in ("ON", "OFF"):
-        raise _a.not_one_of(
-            "CLIENT IMPORT-SOURCE",
-            "enabled",
-            (
-                "ON",
-                "OFF",
-            ),
-        )
+        raise _a.not_one_of("CLIENT IMPORT-SOURCE", "enabled", ("ON", "OFF"))
     return ("CLIENT", "IMPORT-SOURCE", enabled)
 
 
 def encode_client_no_evict(enabled: Literal["ON", "OFF"]) -> tuple[Arg, ...]:
     """Return the words of CLIENT NO-EVICT."""
     if enabled not in ("ON", "OFF"):
-        raise _a.not_one_of(
-            "CLIENT NO-EVICT",
-            "enabled",
-            (
-                "ON",
-                "OFF",
-            ),
-        )
+        raise _a.not_one_of("CLIENT NO-EVICT", "enabled", ("ON", "OFF"))
     return ("CLIENT", "NO-EVICT", enabled)
 
 
 def encode_client_no_touch(enabled: Literal["ON", "OFF"]) -> tuple[Arg, ...]:
     """Return the words of CLIENT NO-TOUCH."""
     if enabled not in ("ON", "OFF"):
-        raise _a.not_one_of(
-            "CLIENT NO-TOUCH",
-            "enabled",
-            (
-                "ON",
-                "OFF",
-            ),
-        )
+        raise _a.not_one_of("CLIENT NO-TOUCH", "enabled", ("ON", "OFF"))
     return ("CLIENT", "NO-TOUCH", enabled)
 
 
 def encode_client_setinfo(lib_name: Value | None, lib_ver: Value | None) -> tuple[Arg, ...]:
     """Return the words of CLIENT SETINFO."""
     if (lib_name is not None, lib_ver is not None).count(True) != 1:
-        raise _a.exactly_one(
-            "CLIENT SETINFO",
-            (
-                "lib_name",
-                "lib_ver",
-            ),
-        )
+        raise _a.exactly_one("CLIENT SETINFO", ("lib_name", "lib_ver"))
     words: list[Arg] = ["CLIENT", "SETINFO"]
     if lib_name is not None:
         words += ("LIB-NAME", lib_name)
@@ -483,14 +378,7 @@ def encode_client_tracking(
 ) -> tuple[Arg, ...]:
     """Return the words of CLIENT TRACKING."""
     if status not in ("ON", "OFF"):
-        raise _a.not_one_of(
-            "CLIENT TRACKING",
-            "status",
-            (
-                "ON",
-                "OFF",
-            ),
-        )
+        raise _a.not_one_of("CLIENT TRACKING", "status", ("ON", "OFF"))
     words: list[Arg] = ["CLIENT", "TRACKING", status]
     if redirect is not None:
         words += ("REDIRECT", redirect)
@@ -621,33 +509,33 @@ class ClientCommands(AwaitedFace[S]):
         ``CLIENT KILL <old-format|<[ID client-id]|[TYPE <NORMAL|MASTER|SLAVE|REPLICA|PUBSUB|PRIMARY>]|[USER username]|[ADDR addr]|[LADDR laddr]|[SKIPME <YES|NO>]|[MAXAGE maxage]|[NAME name]|[IDLE idle]|[FLAGS flags]|[LIB-NAME lib-name]|[LIB-VER lib-ver]|[DB db]|[CAPA capa]|[IP ip]|[NOT-TYPE <NORMAL|MASTER|PRIMARY|SLAVE|REPLICA|PUBSUB>]|[NOT-ID not-client-id [not-client-id ...]]|[NOT-USER not-username]|[NOT-ADDR not-addr]|[NOT-LADDR not-laddr]|[NOT-NAME not-name]|[NOT-FLAGS not-flags]|[NOT-LIB-NAME not-lib-name]|[NOT-LIB-VER not-lib-ver]|[NOT-DB not-db]|[NOT-CAPA not-capa]|[NOT-IP not-ip]> [<[ID client-id]|[TYPE <NORMAL|MASTER|SLAVE|REPLICA|PUBSUB|PRIMARY>]|[USER username]|[ADDR addr]|[LADDR laddr]|[SKIPME <YES|NO>]|[MAXAGE maxage]|[NAME name]|[IDLE idle]|[FLAGS flags]|[LIB-NAME lib-name]|[LIB-VER lib-ver]|[DB db]|[CAPA capa]|[IP ip]|[NOT-TYPE <NORMAL|MASTER|PRIMARY|SLAVE|REPLICA|PUBSUB>]|[NOT-ID not-client-id [not-client-id ...]]|[NOT-USER not-username]|[NOT-ADDR not-addr]|[NOT-LADDR not-laddr]|[NOT-NAME not-name]|[NOT-FLAGS not-flags]|[NOT-LIB-NAME not-lib-name]|[NOT-LIB-VER not-lib-ver]|[NOT-DB not-db]|[NOT-CAPA not-capa]|[NOT-IP not-ip]> ...]>``
 
         Args:
-            id: a whole number. Since 2.8.12.
-            type: ``Literal['NORMAL', 'MASTER', 'SLAVE', 'REPLICA', 'PUBSUB', 'PRIMARY']``. Since 2.8.12.
-            user: text, bytes or a number.
-            addr: text, bytes or a number.
-            laddr: text, bytes or a number. Since 6.2.0.
-            skipme: ``Literal['YES', 'NO']``.
-            maxage: a whole number. Since 7.4.0.
-            name: text, bytes or a number. Since 9.0.0. Valkey only.
-            idle: a whole number. Since 9.0.0. Valkey only.
-            flags: text, bytes or a number. Since 9.0.0. Valkey only.
-            lib_name: text, bytes or a number. Since 9.0.0. Valkey only.
-            lib_ver: text, bytes or a number. Since 9.0.0. Valkey only.
-            db: a whole number. Since 9.0.0. Valkey only.
-            capa: text, bytes or a number. Since 9.0.0. Valkey only.
-            ip: text, bytes or a number. Since 9.0.0. Valkey only.
-            not_type: ``Literal['NORMAL', 'MASTER', 'PRIMARY', 'SLAVE', 'REPLICA', 'PUBSUB']``. Since 9.0.0. Valkey only.
-            not_id: a collection: a whole number. Since 9.0.0. Valkey only.
-            not_user: text, bytes or a number. Since 9.0.0. Valkey only.
-            not_addr: text, bytes or a number. Since 9.0.0. Valkey only.
-            not_laddr: text, bytes or a number. Since 9.0.0. Valkey only.
-            not_name: text, bytes or a number. Since 9.0.0. Valkey only.
-            not_flags: text, bytes or a number. Since 9.0.0. Valkey only.
-            not_lib_name: text, bytes or a number. Since 9.0.0. Valkey only.
-            not_lib_ver: text, bytes or a number. Since 9.0.0. Valkey only.
-            not_db: a whole number. Since 9.0.0. Valkey only.
-            not_capa: text, bytes or a number. Since 9.0.0. Valkey only.
-            not_ip: text, bytes or a number. Since 9.0.0. Valkey only.
+            id: ``ID``, a whole number. Since 2.8.12.
+            type: ``TYPE``, ``Literal['NORMAL', 'MASTER', 'SLAVE', 'REPLICA', 'PUBSUB', 'PRIMARY']``. Since 2.8.12.
+            user: ``USER``, text, bytes or a number.
+            addr: ``ADDR``, text, bytes or a number.
+            laddr: ``LADDR``, text, bytes or a number. Since 6.2.0.
+            skipme: ``SKIPME``, ``Literal['YES', 'NO']``.
+            maxage: ``MAXAGE``, a whole number. Since 7.4.0.
+            name: ``NAME``, text, bytes or a number. Since 9.0.0. Valkey only.
+            idle: ``IDLE``, a whole number. Since 9.0.0. Valkey only.
+            flags: ``FLAGS``, text, bytes or a number. Since 9.0.0. Valkey only.
+            lib_name: ``LIB-NAME``, text, bytes or a number. Since 9.0.0. Valkey only.
+            lib_ver: ``LIB-VER``, text, bytes or a number. Since 9.0.0. Valkey only.
+            db: ``DB``, a whole number. Since 9.0.0. Valkey only.
+            capa: ``CAPA``, text, bytes or a number. Since 9.0.0. Valkey only.
+            ip: ``IP``, text, bytes or a number. Since 9.0.0. Valkey only.
+            not_type: ``NOT-TYPE``, ``Literal['NORMAL', 'MASTER', 'PRIMARY', 'SLAVE', 'REPLICA', 'PUBSUB']``. Since 9.0.0. Valkey only.
+            not_id: ``NOT-ID``, a collection: a whole number. Since 9.0.0. Valkey only.
+            not_user: ``NOT-USER``, text, bytes or a number. Since 9.0.0. Valkey only.
+            not_addr: ``NOT-ADDR``, text, bytes or a number. Since 9.0.0. Valkey only.
+            not_laddr: ``NOT-LADDR``, text, bytes or a number. Since 9.0.0. Valkey only.
+            not_name: ``NOT-NAME``, text, bytes or a number. Since 9.0.0. Valkey only.
+            not_flags: ``NOT-FLAGS``, text, bytes or a number. Since 9.0.0. Valkey only.
+            not_lib_name: ``NOT-LIB-NAME``, text, bytes or a number. Since 9.0.0. Valkey only.
+            not_lib_ver: ``NOT-LIB-VER``, text, bytes or a number. Since 9.0.0. Valkey only.
+            not_db: ``NOT-DB``, a whole number. Since 9.0.0. Valkey only.
+            not_capa: ``NOT-CAPA``, text, bytes or a number. Since 9.0.0. Valkey only.
+            not_ip: ``NOT-IP``, text, bytes or a number. Since 9.0.0. Valkey only.
 
         Returns:
             ``int``
@@ -725,33 +613,33 @@ class ClientCommands(AwaitedFace[S]):
         ``CLIENT LIST [TYPE <NORMAL|MASTER|REPLICA|PUBSUB>] [ID client-id [client-id ...]] [USER username] [ADDR addr] [LADDR laddr] [SKIPME <YES|NO>] [MAXAGE maxage] [NAME name] [IDLE idle] [FLAGS flags] [LIB-NAME lib-name] [LIB-VER lib-ver] [DB db] [CAPA capa] [IP ip] [NOT-TYPE <NORMAL|MASTER|REPLICA|PUBSUB>] [NOT-ID not-client-id [not-client-id ...]] [NOT-USER not-username] [NOT-ADDR not-addr] [NOT-LADDR not-laddr] [NOT-NAME not-name] [NOT-FLAGS not-flags] [NOT-LIB-NAME not-lib-name] [NOT-LIB-VER not-lib-ver] [NOT-DB not-db] [NOT-CAPA not-capa] [NOT-IP not-ip]``
 
         Args:
-            type: ``Literal['NORMAL', 'MASTER', 'REPLICA', 'PUBSUB']``. Since 5.0.0.
-            id: a collection: a whole number. Since 6.2.0.
-            user: text, bytes or a number. Since 8.1.0. Valkey only.
-            addr: text, bytes or a number. Since 8.1.0. Valkey only.
-            laddr: text, bytes or a number. Since 8.1.0. Valkey only.
-            skipme: ``Literal['YES', 'NO']``. Since 8.1.0. Valkey only.
-            maxage: a whole number. Since 8.1.0. Valkey only.
-            name: text, bytes or a number. Since 9.0.0. Valkey only.
-            idle: a whole number. Since 9.0.0. Valkey only.
-            flags: text, bytes or a number. Since 9.0.0. Valkey only.
-            lib_name: text, bytes or a number. Since 9.0.0. Valkey only.
-            lib_ver: text, bytes or a number. Since 9.0.0. Valkey only.
-            db: a whole number. Since 9.0.0. Valkey only.
-            capa: text, bytes or a number. Since 9.0.0. Valkey only.
-            ip: text, bytes or a number. Since 9.0.0. Valkey only.
-            not_type: ``Literal['NORMAL', 'MASTER', 'REPLICA', 'PUBSUB']``. Since 9.0.0. Valkey only.
-            not_id: a collection: a whole number. Since 9.0.0. Valkey only.
-            not_user: text, bytes or a number. Since 9.0.0. Valkey only.
-            not_addr: text, bytes or a number. Since 9.0.0. Valkey only.
-            not_laddr: text, bytes or a number. Since 9.0.0. Valkey only.
-            not_name: text, bytes or a number. Since 9.0.0. Valkey only.
-            not_flags: text, bytes or a number. Since 9.0.0. Valkey only.
-            not_lib_name: text, bytes or a number. Since 9.0.0. Valkey only.
-            not_lib_ver: text, bytes or a number. Since 9.0.0. Valkey only.
-            not_db: a whole number. Since 9.0.0. Valkey only.
-            not_capa: text, bytes or a number. Since 9.0.0. Valkey only.
-            not_ip: text, bytes or a number. Since 9.0.0. Valkey only.
+            type: ``TYPE``, ``Literal['NORMAL', 'MASTER', 'REPLICA', 'PUBSUB']``. Since 5.0.0.
+            id: ``ID``, a collection: a whole number. Since 6.2.0.
+            user: ``USER``, text, bytes or a number. Since 8.1.0. Valkey only.
+            addr: ``ADDR``, text, bytes or a number. Since 8.1.0. Valkey only.
+            laddr: ``LADDR``, text, bytes or a number. Since 8.1.0. Valkey only.
+            skipme: ``SKIPME``, ``Literal['YES', 'NO']``. Since 8.1.0. Valkey only.
+            maxage: ``MAXAGE``, a whole number. Since 8.1.0. Valkey only.
+            name: ``NAME``, text, bytes or a number. Since 9.0.0. Valkey only.
+            idle: ``IDLE``, a whole number. Since 9.0.0. Valkey only.
+            flags: ``FLAGS``, text, bytes or a number. Since 9.0.0. Valkey only.
+            lib_name: ``LIB-NAME``, text, bytes or a number. Since 9.0.0. Valkey only.
+            lib_ver: ``LIB-VER``, text, bytes or a number. Since 9.0.0. Valkey only.
+            db: ``DB``, a whole number. Since 9.0.0. Valkey only.
+            capa: ``CAPA``, text, bytes or a number. Since 9.0.0. Valkey only.
+            ip: ``IP``, text, bytes or a number. Since 9.0.0. Valkey only.
+            not_type: ``NOT-TYPE``, ``Literal['NORMAL', 'MASTER', 'REPLICA', 'PUBSUB']``. Since 9.0.0. Valkey only.
+            not_id: ``NOT-ID``, a collection: a whole number. Since 9.0.0. Valkey only.
+            not_user: ``NOT-USER``, text, bytes or a number. Since 9.0.0. Valkey only.
+            not_addr: ``NOT-ADDR``, text, bytes or a number. Since 9.0.0. Valkey only.
+            not_laddr: ``NOT-LADDR``, text, bytes or a number. Since 9.0.0. Valkey only.
+            not_name: ``NOT-NAME``, text, bytes or a number. Since 9.0.0. Valkey only.
+            not_flags: ``NOT-FLAGS``, text, bytes or a number. Since 9.0.0. Valkey only.
+            not_lib_name: ``NOT-LIB-NAME``, text, bytes or a number. Since 9.0.0. Valkey only.
+            not_lib_ver: ``NOT-LIB-VER``, text, bytes or a number. Since 9.0.0. Valkey only.
+            not_db: ``NOT-DB``, a whole number. Since 9.0.0. Valkey only.
+            not_capa: ``NOT-CAPA``, text, bytes or a number. Since 9.0.0. Valkey only.
+            not_ip: ``NOT-IP``, text, bytes or a number. Since 9.0.0. Valkey only.
 
         Returns:
             ``list[ClientInfo]``
@@ -800,8 +688,8 @@ class ClientCommands(AwaitedFace[S]):
 
         Args:
             timeout: whole milliseconds, or a timedelta.
-            write: False by default.
-            all: False by default.
+            write: add ``WRITE``.
+            all: add ``ALL``.
 
         Returns:
             ``bool``
@@ -833,8 +721,8 @@ class ClientCommands(AwaitedFace[S]):
 
         Args:
             client_id: a whole number.
-            timeout: False by default.
-            error: False by default.
+            timeout: add ``TIMEOUT``.
+            error: add ``ERROR``.
 
         Returns:
             ``bool``
@@ -1060,7 +948,7 @@ class ClientStateCommands(AwaitedFace[S]):
         ``CLIENT CAPA capability [capability ...]``
 
         Args:
-            capabilities: text, bytes or a number.
+            capabilities: any number of them: text, bytes or a number.
 
         Returns:
             ``bool``
@@ -1128,8 +1016,8 @@ class ClientStateCommands(AwaitedFace[S]):
         ``CLIENT SETINFO <LIB-NAME libname|LIB-VER libver>``
 
         Args:
-            lib_name: text, bytes or a number.
-            lib_ver: text, bytes or a number.
+            lib_name: ``LIB-NAME``, text, bytes or a number.
+            lib_ver: ``LIB-VER``, text, bytes or a number.
 
         Returns:
             ``bool``
@@ -1174,12 +1062,12 @@ class ClientStateCommands(AwaitedFace[S]):
 
         Args:
             status: ``Literal['ON', 'OFF']``.
-            redirect: a whole number.
-            prefix: a collection: text, bytes or a number.
-            bcast: False by default.
-            optin: False by default.
-            optout: False by default.
-            noloop: False by default.
+            redirect: ``REDIRECT``, a whole number.
+            prefix: ``PREFIX``, a collection: text, bytes or a number.
+            bcast: add ``BCAST``.
+            optin: add ``OPTIN``.
+            optout: add ``OPTOUT``.
+            noloop: add ``NOLOOP``.
 
         Returns:
             ``bool``

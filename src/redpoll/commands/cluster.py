@@ -3,62 +3,82 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, overload
+from typing import TYPE_CHECKING, Final, Literal, overload
 
 from redpoll import arguments as _a
 from redpoll import decoders as d
 from redpoll.faces import AwaitedFace, Queued, QueuedFace
-from redpoll.records import (
-    ClusterInfo,
-    ClusterLink,
-    ClusterNode,
-    ClusterShard,
-    MigrationTask,
-    SlotMigration,
-    SlotRange,
-    SlotStats,
-)
 from redpoll.spec import Spec
 from redpoll.types import Arg, Many, Pattern, S, Text, Value
+
+if TYPE_CHECKING:
+    from redpoll.records.cluster import (
+        ClusterInfo,
+        ClusterLink,
+        ClusterNode,
+        ClusterShard,
+        MigrationTask,
+        SlotMigration,
+        SlotRange,
+        SlotStats,
+    )
 
 CLUSTER_ADDSLOTS: Final[Spec[bool]] = Spec("CLUSTER ADDSLOTS", d.ok)
 CLUSTER_ADDSLOTSRANGE: Final[Spec[bool]] = Spec("CLUSTER ADDSLOTSRANGE", d.ok)
 CLUSTER_BUMPEPOCH: Final[Spec[str]] = Spec("CLUSTER BUMPEPOCH", d.to_str)
 CLUSTER_CANCELSLOTMIGRATIONS: Final[Spec[bool]] = Spec("CLUSTER CANCELSLOTMIGRATIONS", d.ok)
-CLUSTER_COUNT_FAILURE_REPORTS: Final[Spec[int]] = Spec("CLUSTER COUNT-FAILURE-REPORTS")
-CLUSTER_COUNTKEYSINSLOT: Final[Spec[int]] = Spec("CLUSTER COUNTKEYSINSLOT")
+CLUSTER_COUNT_FAILURE_REPORTS: Final[Spec[int]] = Spec("CLUSTER COUNT-FAILURE-REPORTS", replay=True)
+CLUSTER_COUNTKEYSINSLOT: Final[Spec[int]] = Spec("CLUSTER COUNTKEYSINSLOT", replay=True)
 CLUSTER_DELSLOTS: Final[Spec[bool]] = Spec("CLUSTER DELSLOTS", d.ok)
 CLUSTER_DELSLOTSRANGE: Final[Spec[bool]] = Spec("CLUSTER DELSLOTSRANGE", d.ok)
 CLUSTER_FAILOVER: Final[Spec[bool]] = Spec("CLUSTER FAILOVER", d.ok)
 CLUSTER_FLUSHSLOT: Final[Spec[bool]] = Spec("CLUSTER FLUSHSLOT", d.ok)
 CLUSTER_FLUSHSLOTS: Final[Spec[bool]] = Spec("CLUSTER FLUSHSLOTS", d.ok)
 CLUSTER_FORGET: Final[Spec[bool]] = Spec("CLUSTER FORGET", d.ok)
-CLUSTER_GETKEYSINSLOT: Final[Spec[list[Text]]] = Spec("CLUSTER GETKEYSINSLOT")
-CLUSTER_GETSLOTMIGRATIONS: Final[Spec[list[SlotMigration]]] = Spec("CLUSTER GETSLOTMIGRATIONS", d.slot_migrations)
+CLUSTER_GETKEYSINSLOT: Final[Spec[list[Text]]] = Spec("CLUSTER GETKEYSINSLOT", replay=True)
+CLUSTER_GETSLOTMIGRATIONS: Final[Spec[list[SlotMigration]]] = Spec(
+    "CLUSTER GETSLOTMIGRATIONS", lambda reply: d.cluster.slot_migrations(reply), replay=True
+)
 CLUSTER_HELP: Final[Spec[list[str]]] = Spec("CLUSTER HELP", d.list_of(d.to_str))
-CLUSTER_INFO: Final[Spec[ClusterInfo]] = Spec("CLUSTER INFO", d.cluster_info)
-CLUSTER_KEYSLOT: Final[Spec[int]] = Spec("CLUSTER KEYSLOT")
-CLUSTER_LINKS: Final[Spec[list[ClusterLink]]] = Spec("CLUSTER LINKS", d.cluster_links)
+CLUSTER_INFO: Final[Spec[ClusterInfo]] = Spec("CLUSTER INFO", lambda reply: d.text.cluster_info(reply), replay=True)
+CLUSTER_KEYSLOT: Final[Spec[int]] = Spec("CLUSTER KEYSLOT", replay=True)
+CLUSTER_LINKS: Final[Spec[list[ClusterLink]]] = Spec(
+    "CLUSTER LINKS", lambda reply: d.cluster.cluster_links(reply), replay=True
+)
 CLUSTER_MEET: Final[Spec[bool]] = Spec("CLUSTER MEET", d.ok)
 CLUSTER_MIGRATESLOTS: Final[Spec[bool]] = Spec("CLUSTER MIGRATESLOTS", d.ok)
-CLUSTER_MIGRATION: Final[Spec[list[MigrationTask]]] = Spec("CLUSTER MIGRATION", d.migration_tasks)
+CLUSTER_MIGRATION: Final[Spec[list[MigrationTask]]] = Spec(
+    "CLUSTER MIGRATION", lambda reply: d.cluster.migration_tasks(reply)
+)
 CLUSTER_MIGRATION_CANCEL: Final[Spec[int]] = Spec("CLUSTER MIGRATION")
 CLUSTER_MIGRATION_IMPORT_: Final[Spec[str]] = Spec("CLUSTER MIGRATION", d.to_str)
-CLUSTER_MYID: Final[Spec[str]] = Spec("CLUSTER MYID", d.to_str)
-CLUSTER_MYSHARDID: Final[Spec[str]] = Spec("CLUSTER MYSHARDID", d.to_str)
-CLUSTER_NODES: Final[Spec[list[ClusterNode]]] = Spec("CLUSTER NODES", d.cluster_nodes)
-CLUSTER_REPLICAS: Final[Spec[list[ClusterNode]]] = Spec("CLUSTER REPLICAS", d.cluster_replicas)
+CLUSTER_MYID: Final[Spec[str]] = Spec("CLUSTER MYID", d.to_str, replay=True)
+CLUSTER_MYSHARDID: Final[Spec[str]] = Spec("CLUSTER MYSHARDID", d.to_str, replay=True)
+CLUSTER_NODES: Final[Spec[list[ClusterNode]]] = Spec(
+    "CLUSTER NODES", lambda reply: d.text.cluster_nodes(reply), replay=True
+)
+CLUSTER_REPLICAS: Final[Spec[list[ClusterNode]]] = Spec(
+    "CLUSTER REPLICAS", lambda reply: d.text.cluster_replicas(reply), replay=True
+)
 CLUSTER_REPLICATE: Final[Spec[bool]] = Spec("CLUSTER REPLICATE", d.ok)
 CLUSTER_RESET: Final[Spec[bool]] = Spec("CLUSTER RESET", d.ok)
 CLUSTER_SAVECONFIG: Final[Spec[bool]] = Spec("CLUSTER SAVECONFIG", d.ok)
 CLUSTER_SET_CONFIG_EPOCH: Final[Spec[bool]] = Spec("CLUSTER SET-CONFIG-EPOCH", d.ok)
 CLUSTER_SETSLOT: Final[Spec[bool]] = Spec("CLUSTER SETSLOT", d.ok)
-CLUSTER_SHARDS: Final[Spec[list[ClusterShard]]] = Spec("CLUSTER SHARDS", d.cluster_shards)
-CLUSTER_SLAVES: Final[Spec[list[ClusterNode]]] = Spec("CLUSTER SLAVES", d.cluster_replicas)
-CLUSTER_SLOT_STATS: Final[Spec[list[SlotStats]]] = Spec("CLUSTER SLOT-STATS", d.slot_stats, request_policy="all_shards")
-CLUSTER_SLOTS: Final[Spec[list[SlotRange]]] = Spec("CLUSTER SLOTS", d.cluster_slots)
+CLUSTER_SHARDS: Final[Spec[list[ClusterShard]]] = Spec(
+    "CLUSTER SHARDS", lambda reply: d.cluster.cluster_shards(reply), replay=True
+)
+CLUSTER_SLAVES: Final[Spec[list[ClusterNode]]] = Spec(
+    "CLUSTER SLAVES", lambda reply: d.text.cluster_replicas(reply), replay=True
+)
+CLUSTER_SLOT_STATS: Final[Spec[list[SlotStats]]] = Spec(
+    "CLUSTER SLOT-STATS", lambda reply: d.cluster.slot_stats(reply), replay=True, request_policy="all_shards"
+)
+CLUSTER_SLOTS: Final[Spec[list[SlotRange]]] = Spec(
+    "CLUSTER SLOTS", lambda reply: d.cluster.cluster_slots(reply), replay=True
+)
 CLUSTERSCAN: Final[Spec[tuple[Text, list[Text]]]] = Spec(
-    "CLUSTERSCAN", d.text_scan, replay=True, request_policy="special", response_policy="special"
+    "CLUSTERSCAN", d.text_scan, request_policy="special", response_policy="special"
 )
 ASKING: Final[Spec[bool]] = Spec("ASKING", d.ok, dedicated=True)
 READONLY: Final[Spec[bool]] = Spec("READONLY", d.ok, dedicated=True)
@@ -102,13 +122,7 @@ def encode_cluster_delslotsrange(ranges: tuple[tuple[int, int], ...]) -> tuple[A
 def encode_cluster_failover(force: bool, takeover: bool) -> tuple[Arg, ...]:
     """Return the words of CLUSTER FAILOVER."""
     if (force, takeover).count(True) > 1:
-        raise _a.at_most_one(
-            "CLUSTER FAILOVER",
-            (
-                "force",
-                "takeover",
-            ),
-        )
+        raise _a.at_most_one("CLUSTER FAILOVER", ("force", "takeover"))
     words: list[Arg] = ["CLUSTER", "FAILOVER"]
     if force:
         words.append("FORCE")
@@ -120,13 +134,7 @@ def encode_cluster_failover(force: bool, takeover: bool) -> tuple[Arg, ...]:
 def encode_cluster_flushslot(slot: int, async_: bool, sync: bool) -> tuple[Arg, ...]:
     """Return the words of CLUSTER FLUSHSLOT."""
     if (async_, sync).count(True) > 1:
-        raise _a.at_most_one(
-            "CLUSTER FLUSHSLOT",
-            (
-                "async_",
-                "sync",
-            ),
-        )
+        raise _a.at_most_one("CLUSTER FLUSHSLOT", ("async_", "sync"))
     words: list[Arg] = ["CLUSTER", "FLUSHSLOT", slot]
     if async_:
         words.append("ASYNC")
@@ -187,13 +195,7 @@ def encode_cluster_replicate(node_id: Value | None) -> tuple[Arg, ...]:
 def encode_cluster_reset(hard: bool, soft: bool) -> tuple[Arg, ...]:
     """Return the words of CLUSTER RESET."""
     if (hard, soft).count(True) > 1:
-        raise _a.at_most_one(
-            "CLUSTER RESET",
-            (
-                "hard",
-                "soft",
-            ),
-        )
+        raise _a.at_most_one("CLUSTER RESET", ("hard", "soft"))
     words: list[Arg] = ["CLUSTER", "RESET"]
     if hard:
         words.append("HARD")
@@ -207,15 +209,7 @@ def encode_cluster_setslot(
 ) -> tuple[Arg, ...]:
     """Return the words of CLUSTER SETSLOT."""
     if (importing is not None, migrating is not None, node is not None, stable).count(True) != 1:
-        raise _a.exactly_one(
-            "CLUSTER SETSLOT",
-            (
-                "importing",
-                "migrating",
-                "node",
-                "stable",
-            ),
-        )
+        raise _a.exactly_one("CLUSTER SETSLOT", ("importing", "migrating", "node", "stable"))
     words: list[Arg] = ["CLUSTER", "SETSLOT", slot]
     if importing is not None:
         words += ("IMPORTING", importing)
@@ -235,32 +229,18 @@ def encode_cluster_slot_stats(
 ) -> tuple[Arg, ...]:
     """Return the words of CLUSTER SLOT-STATS."""
     if order is not None and order not in ("ASC", "DESC"):
-        raise _a.not_one_of(
-            "CLUSTER SLOT-STATS",
-            "order",
-            (
-                "ASC",
-                "DESC",
-            ),
-        )
+        raise _a.not_one_of("CLUSTER SLOT-STATS", "order", ("ASC", "DESC"))
     if limit is not None and (not orderby is not None):
         raise _a.requires("CLUSTER SLOT-STATS", "limit", "orderby")
     if order is not None and (not orderby is not None):
         raise _a.requires("CLUSTER SLOT-STATS", "order", "orderby")
     if (slotsrange is not None, orderby is not None).count(True) != 1:
-        raise _a.exactly_one(
-            "CLUSTER SLOT-STATS",
-            (
-                "slotsrange",
-                "orderby",
-            ),
-        )
+        raise _a.exactly_one("CLUSTER SLOT-STATS", ("slotsrange", "orderby"))
     words: list[Arg] = ["CLUSTER", "SLOT-STATS"]
     if slotsrange is not None:
         words += ("SLOTSRANGE", slotsrange[0], slotsrange[1])
     if orderby is not None:
-        words.append("ORDERBY")
-        words.append(orderby)
+        words += ("ORDERBY", orderby)
         if limit is not None:
             words += ("LIMIT", limit)
         if order is not None:
@@ -295,7 +275,7 @@ class ClusterCommands(AwaitedFace[S]):
         ``CLUSTER ADDSLOTS slot [slot ...]``
 
         Args:
-            slots: a whole number.
+            slots: any number of them: a whole number.
 
         Returns:
             ``bool``
@@ -391,7 +371,7 @@ class ClusterCommands(AwaitedFace[S]):
         ``CLUSTER DELSLOTS slot [slot ...]``
 
         Args:
-            slots: a whole number.
+            slots: any number of them: a whole number.
 
         Returns:
             ``bool``
@@ -425,8 +405,8 @@ class ClusterCommands(AwaitedFace[S]):
         ``CLUSTER FAILOVER [FORCE|TAKEOVER]``
 
         Args:
-            force: False by default.
-            takeover: False by default.
+            force: add ``FORCE``.
+            takeover: add ``TAKEOVER``.
 
         Returns:
             ``bool``
@@ -444,8 +424,8 @@ class ClusterCommands(AwaitedFace[S]):
 
         Args:
             slot: a whole number.
-            async_: False by default.
-            sync: False by default.
+            async_: add ``ASYNC``.
+            sync: add ``SYNC``.
 
         Returns:
             ``bool``
@@ -737,8 +717,8 @@ class ClusterCommands(AwaitedFace[S]):
         ``CLUSTER RESET [HARD|SOFT]``
 
         Args:
-            hard: False by default.
-            soft: False by default.
+            hard: add ``HARD``.
+            soft: add ``SOFT``.
 
         Returns:
             ``bool``
@@ -796,11 +776,11 @@ class ClusterCommands(AwaitedFace[S]):
 
         Args:
             slot: a whole number.
-            importing: text, bytes or a number.
-            migrating: text, bytes or a number.
-            node: text, bytes or a number.
-            stable: False by default.
-            timeout: a whole number. Since 8.0.0. Valkey only.
+            importing: ``IMPORTING``, text, bytes or a number.
+            migrating: ``MIGRATING``, text, bytes or a number.
+            node: ``NODE``, text, bytes or a number.
+            stable: add ``STABLE``.
+            timeout: ``TIMEOUT``, a whole number. Since 8.0.0. Valkey only.
 
         Returns:
             ``bool``
@@ -858,9 +838,9 @@ class ClusterCommands(AwaitedFace[S]):
         ``CLUSTER SLOT-STATS <SLOTSRANGE start-slot end-slot|ORDERBY metric [LIMIT limit] [ASC|DESC]>``
 
         Args:
-            slotsrange: ``tuple[int, int]``.
+            slotsrange: ``SLOTSRANGE``, ``tuple[int, int]``.
             orderby: text, bytes or a number.
-            limit: a whole number.
+            limit: ``LIMIT``, a whole number.
             order: ``Literal['ASC', 'DESC']``.
 
         Returns:
@@ -902,10 +882,10 @@ class ClusterCommands(AwaitedFace[S]):
 
         Args:
             cursor: text, bytes or a number.
-            match: a glob-style pattern, as text or bytes.
-            count: a whole number.
-            type: text, bytes or a number.
-            slot: a whole number.
+            match: ``MATCH``, a glob-style pattern, as text or bytes.
+            count: ``COUNT``, a whole number.
+            type: ``TYPE``, text, bytes or a number.
+            slot: ``SLOT``, a whole number.
 
         Returns:
             ``tuple[S, list[S]]``

@@ -3,36 +3,37 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from redpoll import arguments as _a
 from redpoll import decoders as d
 from redpoll.faces import AwaitedFace, Queued, QueuedFace
-from redpoll.records import CommandDocs, CommandInfo
 from redpoll.spec import Spec
 from redpoll.types import Arg, Pattern, S, Text, Value
 
-COMMAND: Final[Spec[list[CommandInfo]]] = Spec("COMMAND", d.command_infos)
-COMMAND_COUNT: Final[Spec[int]] = Spec("COMMAND COUNT")
-COMMAND_DOCS: Final[Spec[dict[str, CommandDocs]]] = Spec("COMMAND DOCS", d.command_docs)
-COMMAND_GETKEYS: Final[Spec[list[Text]]] = Spec("COMMAND GETKEYS")
-COMMAND_GETKEYSANDFLAGS: Final[Spec[list[tuple[Text, list[str]]]]] = Spec("COMMAND GETKEYSANDFLAGS", d.keys_and_flags)
+if TYPE_CHECKING:
+    from redpoll.records.commands import CommandDocs, CommandInfo
+
+COMMAND: Final[Spec[list[CommandInfo]]] = Spec("COMMAND", lambda reply: d.commands.command_infos(reply), replay=True)
+COMMAND_COUNT: Final[Spec[int]] = Spec("COMMAND COUNT", replay=True)
+COMMAND_DOCS: Final[Spec[dict[str, CommandDocs]]] = Spec(
+    "COMMAND DOCS", lambda reply: d.commands.command_docs(reply), replay=True
+)
+COMMAND_GETKEYS: Final[Spec[list[Text]]] = Spec("COMMAND GETKEYS", replay=True)
+COMMAND_GETKEYSANDFLAGS: Final[Spec[list[tuple[Text, list[str]]]]] = Spec(
+    "COMMAND GETKEYSANDFLAGS", lambda reply: d.commands.keys_and_flags(reply), replay=True
+)
 COMMAND_HELP: Final[Spec[list[str]]] = Spec("COMMAND HELP", d.list_of(d.to_str))
-COMMAND_INFO: Final[Spec[list[CommandInfo | None]]] = Spec("COMMAND INFO", d.command_infos_opt)
-COMMAND_LIST: Final[Spec[list[str]]] = Spec("COMMAND LIST", d.list_of(d.to_str))
+COMMAND_INFO: Final[Spec[list[CommandInfo | None]]] = Spec(
+    "COMMAND INFO", lambda reply: d.commands.command_infos_opt(reply), replay=True
+)
+COMMAND_LIST: Final[Spec[list[str]]] = Spec("COMMAND LIST", d.list_of(d.to_str), replay=True)
 
 
 def encode_command_list(module: Value | None, aclcat: Value | None, pattern: Pattern | None) -> tuple[Arg, ...]:
     """Return the words of COMMAND LIST."""
     if (module is not None, aclcat is not None, pattern is not None).count(True) > 1:
-        raise _a.at_most_one(
-            "COMMAND LIST",
-            (
-                "module",
-                "aclcat",
-                "pattern",
-            ),
-        )
+        raise _a.at_most_one("COMMAND LIST", ("module", "aclcat", "pattern"))
     words: list[Arg] = ["COMMAND", "LIST"]
     if module is not None or aclcat is not None or pattern is not None:
         words.append("FILTERBY")
@@ -84,7 +85,7 @@ class CommandCommands(AwaitedFace[S]):
         ``COMMAND DOCS [command-name [command-name ...]]``
 
         Args:
-            command_names: text, bytes or a number.
+            command_names: any number of them: text, bytes or a number.
 
         Returns:
             ``dict[str, CommandDocs]``
@@ -102,7 +103,7 @@ class CommandCommands(AwaitedFace[S]):
 
         Args:
             command: text, bytes or a number.
-            args: text, bytes or a number.
+            args: any number of them: text, bytes or a number.
 
         Returns:
             ``list[S]``
@@ -120,7 +121,7 @@ class CommandCommands(AwaitedFace[S]):
 
         Args:
             command: text, bytes or a number.
-            args: text, bytes or a number.
+            args: any number of them: text, bytes or a number.
 
         Returns:
             ``list[tuple[S, list[str]]]``
@@ -151,7 +152,7 @@ class CommandCommands(AwaitedFace[S]):
         ``COMMAND INFO [command-name [command-name ...]]``
 
         Args:
-            command_names: text, bytes or a number.
+            command_names: any number of them: text, bytes or a number.
 
         Returns:
             ``list[CommandInfo | None]``
@@ -170,9 +171,9 @@ class CommandCommands(AwaitedFace[S]):
         ``COMMAND LIST [FILTERBY <MODULE module-name|ACLCAT category|PATTERN pattern>]``
 
         Args:
-            module: text, bytes or a number.
-            aclcat: text, bytes or a number.
-            pattern: a glob-style pattern, as text or bytes.
+            module: ``MODULE``, text, bytes or a number.
+            aclcat: ``ACLCAT``, text, bytes or a number.
+            pattern: ``PATTERN``, a glob-style pattern, as text or bytes.
 
         Returns:
             ``list[str]``

@@ -3,20 +3,24 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from redpoll import arguments as _a
 from redpoll import decoders as d
 from redpoll.faces import AwaitedFace, Queued, QueuedFace
-from redpoll.records import LogEntry
 from redpoll.spec import Spec
 from redpoll.types import Arg, S
 
+if TYPE_CHECKING:
+    from redpoll.records.server import LogEntry
+
 COMMANDLOG_GET: Final[Spec[list[LogEntry]]] = Spec(
-    "COMMANDLOG GET", d.log_entries, request_policy="all_nodes", text=False
+    "COMMANDLOG GET", lambda reply: d.server.log_entries(reply), replay=True, request_policy="all_nodes", text=False
 )
 COMMANDLOG_HELP: Final[Spec[list[str]]] = Spec("COMMANDLOG HELP", d.list_of(d.to_str))
-COMMANDLOG_LEN: Final[Spec[int]] = Spec("COMMANDLOG LEN", request_policy="all_nodes", response_policy="agg_sum")
+COMMANDLOG_LEN: Final[Spec[int]] = Spec(
+    "COMMANDLOG LEN", replay=True, request_policy="all_nodes", response_policy="agg_sum"
+)
 COMMANDLOG_RESET: Final[Spec[bool]] = Spec(
     "COMMANDLOG RESET", d.ok, request_policy="all_nodes", response_policy="all_succeeded"
 )
@@ -25,45 +29,21 @@ COMMANDLOG_RESET: Final[Spec[bool]] = Spec(
 def encode_commandlog_get(count: int, type: Literal["SLOW", "LARGE-REQUEST", "LARGE-REPLY"]) -> tuple[Arg, ...]:
     """Return the words of COMMANDLOG GET."""
     if type not in ("SLOW", "LARGE-REQUEST", "LARGE-REPLY"):
-        raise _a.not_one_of(
-            "COMMANDLOG GET",
-            "type",
-            (
-                "SLOW",
-                "LARGE-REQUEST",
-                "LARGE-REPLY",
-            ),
-        )
+        raise _a.not_one_of("COMMANDLOG GET", "type", ("SLOW", "LARGE-REQUEST", "LARGE-REPLY"))
     return ("COMMANDLOG", "GET", count, type)
 
 
 def encode_commandlog_len(type: Literal["SLOW", "LARGE-REQUEST", "LARGE-REPLY"]) -> tuple[Arg, ...]:
     """Return the words of COMMANDLOG LEN."""
     if type not in ("SLOW", "LARGE-REQUEST", "LARGE-REPLY"):
-        raise _a.not_one_of(
-            "COMMANDLOG LEN",
-            "type",
-            (
-                "SLOW",
-                "LARGE-REQUEST",
-                "LARGE-REPLY",
-            ),
-        )
+        raise _a.not_one_of("COMMANDLOG LEN", "type", ("SLOW", "LARGE-REQUEST", "LARGE-REPLY"))
     return ("COMMANDLOG", "LEN", type)
 
 
 def encode_commandlog_reset(type: Literal["SLOW", "LARGE-REQUEST", "LARGE-REPLY"]) -> tuple[Arg, ...]:
     """Return the words of COMMANDLOG RESET."""
     if type not in ("SLOW", "LARGE-REQUEST", "LARGE-REPLY"):
-        raise _a.not_one_of(
-            "COMMANDLOG RESET",
-            "type",
-            (
-                "SLOW",
-                "LARGE-REQUEST",
-                "LARGE-REPLY",
-            ),
-        )
+        raise _a.not_one_of("COMMANDLOG RESET", "type", ("SLOW", "LARGE-REQUEST", "LARGE-REPLY"))
     return ("COMMANDLOG", "RESET", type)
 
 

@@ -11,7 +11,7 @@ from redpoll.faces import AwaitedFace, Queued, QueuedFace
 from redpoll.spec import Spec
 from redpoll.types import Arg, Pairs, S, Value
 
-CONFIG_GET: Final[Spec[dict[str, str]]] = Spec("CONFIG GET", d.map_of(d.to_str, d.to_str))
+CONFIG_GET: Final[Spec[dict[str, str]]] = Spec("CONFIG GET", d.map_of(d.to_str, d.to_str), replay=True)
 CONFIG_HELP: Final[Spec[list[str]]] = Spec("CONFIG HELP", d.list_of(d.to_str))
 CONFIG_RESETSTAT: Final[Spec[bool]] = Spec(
     "CONFIG RESETSTAT", d.ok, request_policy="all_nodes", response_policy="all_succeeded"
@@ -50,7 +50,7 @@ class ConfigCommands(AwaitedFace[S]):
         ``CONFIG GET parameter [parameter ...]``
 
         Args:
-            parameters: text, bytes or a number.
+            parameters: any number of them: text, bytes or a number.
 
         Returns:
             ``dict[str, str]``

@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
-from typing import Final, overload
+from typing import TYPE_CHECKING, Final, overload
 
 from redpoll import arguments as _a
 from redpoll import decoders as d
 from redpoll.faces import AwaitedFace, Queued, QueuedFace
-from redpoll.records import HelloInfo
 from redpoll.spec import Spec
 from redpoll.types import Arg, S, Text, Value
+
+if TYPE_CHECKING:
+    from redpoll.records.server import HelloInfo
 
 ECHO: Final[Spec[Text]] = Spec("ECHO", replay=True)
 PING: Final[Spec[bool]] = Spec("PING", d.ok, replay=True, request_policy="all_shards", response_policy="all_succeeded")
@@ -18,7 +20,7 @@ PING_MESSAGE: Final[Spec[Text]] = Spec(
     "PING", replay=True, request_policy="all_shards", response_policy="all_succeeded"
 )
 AUTH: Final[Spec[bool]] = Spec("AUTH", d.ok, dedicated=True)
-HELLO: Final[Spec[HelloInfo]] = Spec("HELLO", d.hello, dedicated=True)
+HELLO: Final[Spec[HelloInfo]] = Spec("HELLO", lambda reply: d.server.hello(reply), dedicated=True)
 RESET: Final[Spec[bool]] = Spec("RESET", d.ok, dedicated=True)
 SELECT: Final[Spec[bool]] = Spec("SELECT", d.ok, dedicated=True)
 
@@ -162,8 +164,8 @@ class ConnectionStateCommands(AwaitedFace[S]):
 
         Args:
             protover: a whole number.
-            auth: ``tuple[Value, Value]``.
-            setname: text, bytes or a number.
+            auth: ``AUTH``, ``tuple[Value, Value]``.
+            setname: ``SETNAME``, text, bytes or a number.
 
         Returns:
             ``HelloInfo``

@@ -7,14 +7,14 @@ from typing import Any, Final
 
 from redpoll import arguments as _a
 from redpoll.faces import AwaitedFace, Queued, QueuedFace
-from redpoll.spec import KeyRange, Spec
+from redpoll.spec import KeyCount, KeyRange, Spec
 from redpoll.types import Arg, Key, Many, Pairs, S, Value
 
 CMS_INCRBY: Final[Spec[Any]] = Spec("CMS.INCRBY", keys=(KeyRange(1, 1),))
-CMS_INFO: Final[Spec[Any]] = Spec("CMS.INFO", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
+CMS_INFO: Final[Spec[Any]] = Spec("CMS.INFO", keys=(KeyRange(1, 1),), replay=True)
 CMS_INITBYDIM: Final[Spec[Any]] = Spec("CMS.INITBYDIM", keys=(KeyRange(1, 1),))
 CMS_INITBYPROB: Final[Spec[Any]] = Spec("CMS.INITBYPROB", keys=(KeyRange(1, 1),))
-CMS_MERGE: Final[Spec[Any]] = Spec("CMS.MERGE", keys=(KeyRange(1, 1),))
+CMS_MERGE: Final[Spec[Any]] = Spec("CMS.MERGE", keys=(KeyRange(1, 1), KeyCount(2, 3)))
 CMS_QUERY: Final[Spec[Any]] = Spec("CMS.QUERY", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
 
 
@@ -36,8 +36,7 @@ def encode_cms_merge(key: Key, sources: Many[Key], weights: Many[float] | None) 
     if weights is not None:
         if not weights:
             raise _a.empty("CMS.MERGE", "weights")
-        words.append("WEIGHTS")
-        words += weights
+        words += ("WEIGHTS", *weights)
     return tuple(words)
 
 
@@ -134,7 +133,7 @@ class CountMinSketchCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             sources: any number of them: ``Key | Many[Key]`` each.
-            weights: a collection: a number.
+            weights: ``WEIGHTS``, a collection: a number.
 
         Returns:
             ``Any``
@@ -152,7 +151,7 @@ class CountMinSketchCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            items: text, bytes or a number.
+            items: any number of them: text, bytes or a number.
 
         Returns:
             ``Any``

@@ -13,16 +13,16 @@ from redpoll.types import Arg, Key, S, Value
 CF_ADD: Final[Spec[Any]] = Spec("CF.ADD", keys=(KeyRange(1, 1),))
 CF_ADDNX: Final[Spec[Any]] = Spec("CF.ADDNX", keys=(KeyRange(1, 1),))
 CF_COUNT: Final[Spec[Any]] = Spec("CF.COUNT", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
-CF_DEBUG: Final[Spec[Any]] = Spec("CF.DEBUG", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
+CF_DEBUG: Final[Spec[Any]] = Spec("CF.DEBUG", keys=(KeyRange(1, 1),), replay=True)
 CF_DEL: Final[Spec[Any]] = Spec("CF.DEL", keys=(KeyRange(1, 1),))
 CF_EXISTS: Final[Spec[Any]] = Spec("CF.EXISTS", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
-CF_INFO: Final[Spec[Any]] = Spec("CF.INFO", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
+CF_INFO: Final[Spec[Any]] = Spec("CF.INFO", keys=(KeyRange(1, 1),), replay=True)
 CF_INSERT: Final[Spec[Any]] = Spec("CF.INSERT", keys=(KeyRange(1, 1),))
 CF_INSERTNX: Final[Spec[Any]] = Spec("CF.INSERTNX", keys=(KeyRange(1, 1),))
 CF_LOADCHUNK: Final[Spec[Any]] = Spec("CF.LOADCHUNK", keys=(KeyRange(1, 1),))
 CF_MEXISTS: Final[Spec[Any]] = Spec("CF.MEXISTS", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
 CF_RESERVE: Final[Spec[Any]] = Spec("CF.RESERVE", keys=(KeyRange(1, 1),))
-CF_SCANDUMP: Final[Spec[Any]] = Spec("CF.SCANDUMP", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
+CF_SCANDUMP: Final[Spec[Any]] = Spec("CF.SCANDUMP", keys=(KeyRange(1, 1),), replay=True)
 
 
 def encode_cf_insert(key: Key, items: tuple[Value, ...], capacity: int | None, nocreate: bool) -> tuple[Arg, ...]:
@@ -34,8 +34,7 @@ def encode_cf_insert(key: Key, items: tuple[Value, ...], capacity: int | None, n
         words += ("CAPACITY", capacity)
     if nocreate:
         words.append("NOCREATE")
-    words.append("ITEMS")
-    words += items
+    words += ("ITEMS", *items)
     return tuple(words)
 
 
@@ -48,8 +47,7 @@ def encode_cf_insertnx(key: Key, items: tuple[Value, ...], capacity: int | None,
         words += ("CAPACITY", capacity)
     if nocreate:
         words.append("NOCREATE")
-    words.append("ITEMS")
-    words += items
+    words += ("ITEMS", *items)
     return tuple(words)
 
 
@@ -210,9 +208,9 @@ class CuckooCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            items: text, bytes or a number.
-            capacity: a whole number.
-            nocreate: False by default.
+            items: any number of them: text, bytes or a number.
+            capacity: ``CAPACITY``, a whole number.
+            nocreate: add ``NOCREATE``.
 
         Returns:
             ``Any``
@@ -230,9 +228,9 @@ class CuckooCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            items: text, bytes or a number.
-            capacity: a whole number.
-            nocreate: False by default.
+            items: any number of them: text, bytes or a number.
+            capacity: ``CAPACITY``, a whole number.
+            nocreate: add ``NOCREATE``.
 
         Returns:
             ``Any``
@@ -269,7 +267,7 @@ class CuckooCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            items: text, bytes or a number.
+            items: any number of them: text, bytes or a number.
 
         Returns:
             ``Any``
@@ -297,9 +295,9 @@ class CuckooCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             capacity: a whole number.
-            bucketsize: a whole number.
-            maxiterations: a whole number.
-            expansion: a whole number.
+            bucketsize: ``BUCKETSIZE``, a whole number.
+            maxiterations: ``MAXITERATIONS``, a whole number.
+            expansion: ``EXPANSION``, a whole number.
 
         Returns:
             ``Any``

@@ -3,21 +3,23 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from redpoll import arguments as _a
 from redpoll import decoders as d
 from redpoll.faces import AwaitedFace, Queued, QueuedFace
-from redpoll.records import FunctionLibrary, FunctionStats
 from redpoll.spec import KeyCount, Spec
 from redpoll.types import Arg, Key, Many, S, Value
+
+if TYPE_CHECKING:
+    from redpoll.records.commands import FunctionLibrary, FunctionStats
 
 FCALL: Final[Spec[Any]] = Spec("FCALL", keys=(KeyCount(2, 3),))
 FCALL_RO: Final[Spec[Any]] = Spec("FCALL_RO", keys=(KeyCount(2, 3),))
 FUNCTION_DELETE: Final[Spec[bool]] = Spec(
     "FUNCTION DELETE", d.ok, request_policy="all_shards", response_policy="all_succeeded"
 )
-FUNCTION_DUMP: Final[Spec[bytes]] = Spec("FUNCTION DUMP", text=False)
+FUNCTION_DUMP: Final[Spec[bytes]] = Spec("FUNCTION DUMP", replay=True, text=False)
 FUNCTION_FLUSH: Final[Spec[bool]] = Spec(
     "FUNCTION FLUSH", d.ok, request_policy="all_shards", response_policy="all_succeeded"
 )
@@ -25,7 +27,9 @@ FUNCTION_HELP: Final[Spec[list[str]]] = Spec("FUNCTION HELP", d.list_of(d.to_str
 FUNCTION_KILL: Final[Spec[bool]] = Spec(
     "FUNCTION KILL", d.ok, request_policy="all_shards", response_policy="one_succeeded"
 )
-FUNCTION_LIST: Final[Spec[list[FunctionLibrary]]] = Spec("FUNCTION LIST", d.function_list)
+FUNCTION_LIST: Final[Spec[list[FunctionLibrary]]] = Spec(
+    "FUNCTION LIST", lambda reply: d.commands.function_list(reply), replay=True
+)
 FUNCTION_LOAD: Final[Spec[str]] = Spec(
     "FUNCTION LOAD", d.to_str, request_policy="all_shards", response_policy="all_succeeded"
 )
@@ -33,22 +37,21 @@ FUNCTION_RESTORE: Final[Spec[bool]] = Spec(
     "FUNCTION RESTORE", d.ok, request_policy="all_shards", response_policy="all_succeeded"
 )
 FUNCTION_STATS: Final[Spec[FunctionStats]] = Spec(
-    "FUNCTION STATS", d.function_stats, request_policy="all_shards", response_policy="special", text=False
+    "FUNCTION STATS",
+    lambda reply: d.commands.function_stats(reply),
+    replay=True,
+    request_policy="all_shards",
+    response_policy="special",
+    text=False,
 )
 
 
-def encode_function_flush(async_: bool, sync: bool) -> tuple[Arg, ...]:
+def encode_function_flush(asynchronous: bool, sync: bool) -> tuple[Arg, ...]:
     """Return the words of FUNCTION FLUSH."""
-    if (async_, sync).count(True) > 1:
-        raise _a.at_most_one(
-            "FUNCTION FLUSH",
-            (
-                "async_",
-                "sync",
-            ),
-        )
+    if (asynchronous, sync).count(True) > 1:
+        raise _a.at_most_one("FUNCTION FLUSH", ("asynchronous", "sync"))
     words: list[Arg] = ["FUNCTION", "FLUSH"]
-    if async_:
+    if asynchronous:
         words.append("ASYNC")
     if sync:
         words.append("SYNC")
@@ -79,14 +82,7 @@ def encode_function_restore(
 ) -> tuple[Arg, ...]:
     """Return the words of FUNCTION RESTORE."""
     if (flush, append, replace).count(True) > 1:
-        raise _a.at_most_one(
-            "FUNCTION RESTORE",
-            (
-                "flush",
-                "append",
-                "replace",
-            ),
-        )
+        raise _a.at_most_one("FUNCTION RESTORE", ("flush", "append", "replace"))
     words: list[Arg] = ["FUNCTION", "RESTORE", serialized_value]
     if flush:
         words.append("FLUSH")
@@ -169,14 +165,14 @@ class FunctionCommands(AwaitedFace[S]):
         """
         return await self._run(FUNCTION_DUMP, ("FUNCTION", "DUMP"))
 
-    async def function_flush(self, *, async_: bool = False, sync: bool = False) -> bool:
+    async def function_flush(self, *, asynchronous: bool = False, sync: bool = False) -> bool:
         """Remove every library, at once or in the background.
 
         ``FUNCTION FLUSH [ASYNC|SYNC]``
 
         Args:
-            async_: False by default.
-            sync: False by default.
+            asynchronous: add ``ASYNC``.
+            sync: add ``SYNC``.
 
         Returns:
             ``bool``
@@ -185,7 +181,7 @@ class FunctionCommands(AwaitedFace[S]):
         Since Redis 7.0.0, Valkey 7.0.0.
         See https://redis.io/docs/latest/commands/function-flush/
         """
-        return await self._run(FUNCTION_FLUSH, encode_function_flush(async_, sync))
+        return await self._run(FUNCTION_FLUSH, encode_function_flush(asynchronous, sync))
 
     async def function_help(self) -> list[str]:
         """Return the lines of text that describe each FUNCTION subcommand.
@@ -221,8 +217,8 @@ class FunctionCommands(AwaitedFace[S]):
         ``FUNCTION LIST [LIBRARYNAME library-name-pattern] [WITHCODE]``
 
         Args:
-            libraryname: text, bytes or a number.
-            withcode: False by default.
+            libraryname: ``LIBRARYNAME``, text, bytes or a number.
+            withcode: add ``WITHCODE``.
 
         Returns:
             ``list[FunctionLibrary]``
@@ -240,7 +236,7 @@ class FunctionCommands(AwaitedFace[S]):
 
         Args:
             function_code: text, bytes or a number.
-            replace: False by default.
+            replace: add ``REPLACE``.
 
         Returns:
             ``str``
@@ -265,9 +261,9 @@ class FunctionCommands(AwaitedFace[S]):
 
         Args:
             serialized_value: ``bytes | bytearray | memoryview``.
-            flush: False by default.
-            append: False by default.
-            replace: False by default.
+            flush: add ``FLUSH``.
+            append: add ``APPEND``.
+            replace: add ``REPLACE``.
 
         Returns:
             ``bool``
@@ -314,9 +310,9 @@ class QueuedFunctionCommands(QueuedFace[S]):
         """Queue FUNCTION DUMP; arguments and result as awaited."""
         return self._queue(FUNCTION_DUMP, ("FUNCTION", "DUMP"))
 
-    def function_flush(self, *, async_: bool = False, sync: bool = False) -> Queued[bool]:
+    def function_flush(self, *, asynchronous: bool = False, sync: bool = False) -> Queued[bool]:
         """Queue FUNCTION FLUSH; arguments and result as awaited."""
-        return self._queue(FUNCTION_FLUSH, encode_function_flush(async_, sync))
+        return self._queue(FUNCTION_FLUSH, encode_function_flush(asynchronous, sync))
 
     def function_help(self) -> Queued[list[str]]:
         """Queue FUNCTION HELP; arguments and result as awaited."""

@@ -11,14 +11,7 @@ from redpoll.faces import AwaitedFace, Queued, QueuedFace
 from redpoll.spec import Block, KeyAfter, KeyRange, Spec
 from redpoll.types import Arg, Key, Many, Milliseconds, Pattern, S, Seconds, Text, UnixMilliseconds, UnixSeconds, Value
 
-COPY: Final[Spec[bool]] = Spec(
-    "COPY",
-    d.flag,
-    keys=(
-        KeyRange(1, 1),
-        KeyRange(2, 2),
-    ),
-)
+COPY: Final[Spec[bool]] = Spec("COPY", d.flag, keys=(KeyRange(1, 1), KeyRange(2, 2)))
 DEL: Final[Spec[int]] = Spec("DEL", keys=(KeyRange(1, -1),), request_policy="multi_shard", response_policy="agg_sum")
 DUMP: Final[Spec[bytes | None]] = Spec("DUMP", keys=(KeyRange(1, 1),), replay=True, text=False)
 EXISTS: Final[Spec[int]] = Spec(
@@ -33,14 +26,7 @@ EXPIRE: Final[Spec[bool]] = Spec("EXPIRE", d.flag, keys=(KeyRange(1, 1),))
 EXPIREAT: Final[Spec[bool]] = Spec("EXPIREAT", d.flag, keys=(KeyRange(1, 1),))
 EXPIRETIME: Final[Spec[int]] = Spec("EXPIRETIME", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
 KEYS: Final[Spec[list[Text]]] = Spec("KEYS", replay=True, request_policy="all_shards")
-MIGRATE: Final[Spec[bool]] = Spec(
-    "MIGRATE",
-    d.migrated,
-    keys=(
-        KeyRange(3, 3),
-        KeyAfter("KEYS", -2, KeyRange(0, -1)),
-    ),
-)
+MIGRATE: Final[Spec[bool]] = Spec("MIGRATE", d.migrated, keys=(KeyRange(3, 3), KeyAfter("KEYS", -2, KeyRange(0, -1))))
 MOVE: Final[Spec[bool]] = Spec("MOVE", d.flag, keys=(KeyRange(1, 1),))
 OBJECT_ENCODING: Final[Spec[str | None]] = Spec("OBJECT ENCODING", d.opt(d.to_str), keys=(KeyRange(2, 2),), replay=True)
 OBJECT_FREQ: Final[Spec[int | None]] = Spec("OBJECT FREQ", keys=(KeyRange(2, 2),), replay=True)
@@ -55,39 +41,15 @@ PTTL: Final[Spec[int]] = Spec("PTTL", keys=(KeyRange(1, 1),), replay=True)
 RANDOMKEY: Final[Spec[Text | None]] = Spec(
     "RANDOMKEY", replay=True, request_policy="all_shards", response_policy="special"
 )
-RENAME: Final[Spec[bool]] = Spec(
-    "RENAME",
-    d.ok,
-    keys=(
-        KeyRange(1, 1),
-        KeyRange(2, 2),
-    ),
-)
-RENAMENX: Final[Spec[bool]] = Spec(
-    "RENAMENX",
-    d.flag,
-    keys=(
-        KeyRange(1, 1),
-        KeyRange(2, 2),
-    ),
-)
+RENAME: Final[Spec[bool]] = Spec("RENAME", d.ok, keys=(KeyRange(1, 1), KeyRange(2, 2)))
+RENAMENX: Final[Spec[bool]] = Spec("RENAMENX", d.flag, keys=(KeyRange(1, 1), KeyRange(2, 2)))
 RESTORE: Final[Spec[bool]] = Spec("RESTORE", d.ok, keys=(KeyRange(1, 1),))
 SCAN: Final[Spec[tuple[int, list[Text]]]] = Spec("SCAN", d.scan, request_policy="special", response_policy="special")
-SORT: Final[Spec[list[Text | None]]] = Spec(
-    "SORT",
-    keys=(
-        KeyRange(1, 1),
-        KeyAfter("STORE", 1, KeyRange(0, 0)),
-    ),
-)
-SORT_STORE: Final[Spec[int]] = Spec(
-    "SORT",
-    keys=(
-        KeyRange(1, 1),
-        KeyAfter("STORE", 1, KeyRange(0, 0)),
-    ),
-)
-SORT_RO: Final[Spec[list[Text | None]]] = Spec("SORT_RO", keys=(KeyRange(1, 1),), replay=True)
+SORT: Final[Spec[list[Text]]] = Spec("SORT", keys=(KeyRange(1, 1), KeyAfter("STORE", 1, KeyRange(0, 0))))
+SORT_GET: Final[Spec[list[Text | None]]] = Spec("SORT", keys=(KeyRange(1, 1), KeyAfter("STORE", 1, KeyRange(0, 0))))
+SORT_STORE: Final[Spec[int]] = Spec("SORT", keys=(KeyRange(1, 1), KeyAfter("STORE", 1, KeyRange(0, 0))))
+SORT_RO: Final[Spec[list[Text]]] = Spec("SORT_RO", keys=(KeyRange(1, 1),), replay=True)
+SORT_RO_GET: Final[Spec[list[Text | None]]] = Spec("SORT_RO", keys=(KeyRange(1, 1),), replay=True)
 TOUCH: Final[Spec[int]] = Spec(
     "TOUCH", keys=(KeyRange(1, -1),), replay=True, request_policy="multi_shard", response_policy="agg_sum"
 )
@@ -136,15 +98,7 @@ def encode_exists(keys: Many[Key]) -> tuple[Arg, ...]:
 def encode_expire(key: Key, seconds: Seconds, nx: bool, xx: bool, gt: bool, lt: bool) -> tuple[Arg, ...]:
     """Return the words of EXPIRE."""
     if (nx, xx, gt, lt).count(True) > 1:
-        raise _a.at_most_one(
-            "EXPIRE",
-            (
-                "nx",
-                "xx",
-                "gt",
-                "lt",
-            ),
-        )
+        raise _a.at_most_one("EXPIRE", ("nx", "xx", "gt", "lt"))
     words: list[Arg] = ["EXPIRE", key, _a.seconds(seconds)]
     if nx:
         words.append("NX")
@@ -162,15 +116,7 @@ def encode_expireat(
 ) -> tuple[Arg, ...]:
     """Return the words of EXPIREAT."""
     if (nx, xx, gt, lt).count(True) > 1:
-        raise _a.at_most_one(
-            "EXPIREAT",
-            (
-                "nx",
-                "xx",
-                "gt",
-                "lt",
-            ),
-        )
+        raise _a.at_most_one("EXPIREAT", ("nx", "xx", "gt", "lt"))
     words: list[Arg] = ["EXPIREAT", key, _a.unix_seconds(unix_time_seconds)]
     if nx:
         words.append("NX")
@@ -219,15 +165,7 @@ def encode_migrate(
 def encode_pexpire(key: Key, milliseconds: Milliseconds, nx: bool, xx: bool, gt: bool, lt: bool) -> tuple[Arg, ...]:
     """Return the words of PEXPIRE."""
     if (nx, xx, gt, lt).count(True) > 1:
-        raise _a.at_most_one(
-            "PEXPIRE",
-            (
-                "nx",
-                "xx",
-                "gt",
-                "lt",
-            ),
-        )
+        raise _a.at_most_one("PEXPIRE", ("nx", "xx", "gt", "lt"))
     words: list[Arg] = ["PEXPIRE", key, _a.milliseconds(milliseconds)]
     if nx:
         words.append("NX")
@@ -245,15 +183,7 @@ def encode_pexpireat(
 ) -> tuple[Arg, ...]:
     """Return the words of PEXPIREAT."""
     if (nx, xx, gt, lt).count(True) > 1:
-        raise _a.at_most_one(
-            "PEXPIREAT",
-            (
-                "nx",
-                "xx",
-                "gt",
-                "lt",
-            ),
-        )
+        raise _a.at_most_one("PEXPIREAT", ("nx", "xx", "gt", "lt"))
     words: list[Arg] = ["PEXPIREAT", key, _a.unix_milliseconds(unix_time_milliseconds)]
     if nx:
         words.append("NX")
@@ -268,7 +198,7 @@ def encode_pexpireat(
 
 def encode_restore(
     key: Key,
-    ttl: int,
+    ttl: Milliseconds,
     serialized_value: bytes | bytearray | memoryview,
     replace: bool,
     absttl: bool,
@@ -276,7 +206,7 @@ def encode_restore(
     freq: int | None,
 ) -> tuple[Arg, ...]:
     """Return the words of RESTORE."""
-    words: list[Arg] = ["RESTORE", key, ttl, serialized_value]
+    words: list[Arg] = ["RESTORE", key, _a.milliseconds(ttl), serialized_value]
     if replace:
         words.append("REPLACE")
     if absttl:
@@ -313,28 +243,14 @@ def encode_sort(
 ) -> tuple[Arg, ...]:
     """Return the words of SORT."""
     if len({offset is not None, num is not None}) != 1:
-        raise _a.all_or_none(
-            "SORT",
-            (
-                "offset",
-                "num",
-            ),
-        )
+        raise _a.all_or_none("SORT", ("offset", "num"))
     if (asc, desc).count(True) > 1:
-        raise _a.at_most_one(
-            "SORT",
-            (
-                "asc",
-                "desc",
-            ),
-        )
+        raise _a.at_most_one("SORT", ("asc", "desc"))
     words: list[Arg] = ["SORT", key]
     if by is not None:
         words += ("BY", by)
     if offset is not None and num is not None:
-        words.append("LIMIT")
-        words.append(offset)
-        words.append(num)
+        words += ("LIMIT", offset, num)
     if get is not None:
         if not get:
             raise _a.empty("SORT", "get")
@@ -363,28 +279,14 @@ def encode_sort_ro(
 ) -> tuple[Arg, ...]:
     """Return the words of SORT_RO."""
     if len({offset is not None, num is not None}) != 1:
-        raise _a.all_or_none(
-            "SORT_RO",
-            (
-                "offset",
-                "num",
-            ),
-        )
+        raise _a.all_or_none("SORT_RO", ("offset", "num"))
     if (asc, desc).count(True) > 1:
-        raise _a.at_most_one(
-            "SORT_RO",
-            (
-                "asc",
-                "desc",
-            ),
-        )
+        raise _a.at_most_one("SORT_RO", ("asc", "desc"))
     words: list[Arg] = ["SORT_RO", key]
     if by is not None:
         words += ("BY", by)
     if offset is not None and num is not None:
-        words.append("LIMIT")
-        words.append(offset)
-        words.append(num)
+        words += ("LIMIT", offset, num)
     if get is not None:
         if not get:
             raise _a.empty("SORT_RO", "get")
@@ -426,8 +328,8 @@ class GenericCommands(AwaitedFace[S]):
         Args:
             source: a key, as text or bytes.
             destination: a key, as text or bytes.
-            db: a whole number.
-            replace: False by default.
+            db: ``DB``, a whole number.
+            replace: add ``REPLACE``.
 
         Returns:
             ``bool``
@@ -499,10 +401,10 @@ class GenericCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             seconds: whole seconds, or a timedelta.
-            nx: False by default.
-            xx: False by default.
-            gt: False by default.
-            lt: False by default.
+            nx: add ``NX``.
+            xx: add ``XX``.
+            gt: add ``GT``.
+            lt: add ``LT``.
 
         Returns:
             ``bool``
@@ -531,10 +433,10 @@ class GenericCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             unix_time_seconds: seconds since 1970, or a datetime.
-            nx: False by default.
-            xx: False by default.
-            gt: False by default.
-            lt: False by default.
+            nx: add ``NX``.
+            xx: add ``XX``.
+            gt: add ``GT``.
+            lt: add ``LT``.
 
         Returns:
             ``bool``
@@ -562,7 +464,7 @@ class GenericCommands(AwaitedFace[S]):
         """
         return await self._run(EXPIRETIME, ("EXPIRETIME", key))
 
-    async def keys(self, pattern: Pattern) -> list[S]:
+    async def keys(self, pattern: Pattern = "*") -> list[S]:
         """Return every key that matches a glob pattern, stopping the server meanwhile; prefer SCAN.
 
         ``KEYS pattern``
@@ -602,8 +504,8 @@ class GenericCommands(AwaitedFace[S]):
             keys: ``Key | Many[Key]``.
             destination_db: a whole number.
             timeout: whole milliseconds, or a timedelta.
-            copy: False by default.
-            replace: False by default.
+            copy: off by default.
+            replace: off by default.
             auth: text, bytes or a number.
             auth2: ``tuple[Value, Value]``.
 
@@ -753,10 +655,10 @@ class GenericCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             milliseconds: whole milliseconds, or a timedelta.
-            nx: False by default.
-            xx: False by default.
-            gt: False by default.
-            lt: False by default.
+            nx: add ``NX``.
+            xx: add ``XX``.
+            gt: add ``GT``.
+            lt: add ``LT``.
 
         Returns:
             ``bool``
@@ -785,10 +687,10 @@ class GenericCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             unix_time_milliseconds: milliseconds since 1970, or a datetime.
-            nx: False by default.
-            xx: False by default.
-            gt: False by default.
-            lt: False by default.
+            nx: add ``NX``.
+            xx: add ``XX``.
+            gt: add ``GT``.
+            lt: add ``LT``.
 
         Returns:
             ``bool``
@@ -887,7 +789,7 @@ class GenericCommands(AwaitedFace[S]):
         self,
         key: Key,
         /,
-        ttl: int,
+        ttl: Milliseconds,
         serialized_value: bytes | bytearray | memoryview,
         *,
         replace: bool = False,
@@ -901,12 +803,12 @@ class GenericCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            ttl: a whole number.
+            ttl: whole milliseconds, or a timedelta.
             serialized_value: ``bytes | bytearray | memoryview``.
-            replace: False by default. Since 3.0.0.
-            absttl: False by default. Since 5.0.0.
-            idletime: whole seconds, or a timedelta. Since 5.0.0.
-            freq: a whole number. Since 5.0.0.
+            replace: add ``REPLACE``. Since 3.0.0.
+            absttl: add ``ABSTTL``. Since 5.0.0.
+            idletime: ``IDLETIME``, whole seconds, or a timedelta. Since 5.0.0.
+            freq: ``FREQ``, a whole number. Since 5.0.0.
 
         Returns:
             ``bool``
@@ -926,9 +828,9 @@ class GenericCommands(AwaitedFace[S]):
 
         Args:
             cursor: a whole number.
-            match: a glob-style pattern, as text or bytes.
-            count: a whole number.
-            type: text, bytes or a number. Since 6.0.0.
+            match: ``MATCH``, a glob-style pattern, as text or bytes.
+            count: ``COUNT``, a whole number.
+            type: ``TYPE``, text, bytes or a number. Since 6.0.0.
 
         Returns:
             ``tuple[int, list[S]]``
@@ -964,12 +866,28 @@ class GenericCommands(AwaitedFace[S]):
         by: Pattern | None = None,
         offset: int | None = None,
         num: int | None = None,
-        get: Many[Pattern] | None = None,
+        get: Many[Pattern],
         asc: bool = False,
         desc: bool = False,
         alpha: bool = False,
         store: None = None,
     ) -> list[S | None]: ...
+
+    @overload
+    async def sort(
+        self,
+        key: Key,
+        /,
+        *,
+        by: Pattern | None = None,
+        offset: int | None = None,
+        num: int | None = None,
+        get: None = None,
+        asc: bool = False,
+        desc: bool = False,
+        alpha: bool = False,
+        store: None = None,
+    ) -> list[S]: ...
 
     async def sort(
         self,
@@ -984,25 +902,26 @@ class GenericCommands(AwaitedFace[S]):
         desc: bool = False,
         alpha: bool = False,
         store: Key | None = None,
-    ) -> int | list[S | None]:
+    ) -> int | list[S | None] | list[S]:
         """Return or store the elements of a list, set or sorted set in order, by weights from other keys if wanted.
 
         ``SORT key [BY by-pattern] [LIMIT offset count] [GET get-pattern [GET get-pattern ...]] [ASC|DESC] [ALPHA] [STORE destination]``
 
         Args:
             key: a key, as text or bytes.
-            by: a glob-style pattern, as text or bytes.
+            by: ``BY``, a glob-style pattern, as text or bytes.
             offset: a whole number.
             num: a whole number.
-            get: a collection: a glob-style pattern, as text or bytes.
-            asc: False by default.
-            desc: False by default.
-            alpha: False by default.
-            store: a key, as text or bytes.
+            get: ``GET``, a collection: a glob-style pattern, as text or bytes.
+            asc: add ``ASC``.
+            desc: add ``DESC``.
+            alpha: add ``ALPHA``.
+            store: ``STORE``, a key, as text or bytes.
 
         Returns:
             ``int`` with ``store``;
-            else ``list[S | None]``.
+            ``list[S | None]`` with ``get``;
+            else ``list[S]``.
 
         Complexity: O(N+M*log(M)), O(N).
         Since Redis 1.0.0, Valkey 1.0.0.
@@ -1011,7 +930,39 @@ class GenericCommands(AwaitedFace[S]):
         words = encode_sort(key, by, offset, num, get, asc, desc, alpha, store)
         if store is not None:
             return await self._run(SORT_STORE, words)
+        if get is not None:
+            return await self._run(SORT_GET, words)
         return await self._run(SORT, words)
+
+    @overload
+    async def sort_ro(
+        self,
+        key: Key,
+        /,
+        *,
+        by: Pattern | None = None,
+        offset: int | None = None,
+        num: int | None = None,
+        get: Many[Pattern],
+        asc: bool = False,
+        desc: bool = False,
+        alpha: bool = False,
+    ) -> list[S | None]: ...
+
+    @overload
+    async def sort_ro(
+        self,
+        key: Key,
+        /,
+        *,
+        by: Pattern | None = None,
+        offset: int | None = None,
+        num: int | None = None,
+        get: None = None,
+        asc: bool = False,
+        desc: bool = False,
+        alpha: bool = False,
+    ) -> list[S]: ...
 
     async def sort_ro(
         self,
@@ -1025,29 +976,33 @@ class GenericCommands(AwaitedFace[S]):
         asc: bool = False,
         desc: bool = False,
         alpha: bool = False,
-    ) -> list[S | None]:
+    ) -> list[S | None] | list[S]:
         """Return the elements of a list, set or sorted set in order, without the option to store them.
 
         ``SORT_RO key [BY by-pattern] [LIMIT offset count] [GET get-pattern [GET get-pattern ...]] [ASC|DESC] [ALPHA]``
 
         Args:
             key: a key, as text or bytes.
-            by: a glob-style pattern, as text or bytes.
+            by: ``BY``, a glob-style pattern, as text or bytes.
             offset: a whole number.
             num: a whole number.
-            get: a collection: a glob-style pattern, as text or bytes.
-            asc: False by default.
-            desc: False by default.
-            alpha: False by default.
+            get: ``GET``, a collection: a glob-style pattern, as text or bytes.
+            asc: add ``ASC``.
+            desc: add ``DESC``.
+            alpha: add ``ALPHA``.
 
         Returns:
-            ``list[S | None]``
+            ``list[S | None]`` with ``get``;
+            else ``list[S]``.
 
         Complexity: O(N+M*log(M)), O(N).
         Since Redis 7.0.0, Valkey 7.0.0.
         See https://redis.io/docs/latest/commands/sort_ro/
         """
-        return await self._run(SORT_RO, encode_sort_ro(key, by, offset, num, get, asc, desc, alpha))
+        words = encode_sort_ro(key, by, offset, num, get, asc, desc, alpha)
+        if get is not None:
+            return await self._run(SORT_RO_GET, words)
+        return await self._run(SORT_RO, words)
 
     async def touch(self, *keys: Key | Many[Key]) -> int:
         """Mark keys as just used and return how many of them exist.
@@ -1163,7 +1118,7 @@ class QueuedGenericCommands(QueuedFace[S]):
         """Queue EXPIRETIME; arguments and result as awaited."""
         return self._queue(EXPIRETIME, ("EXPIRETIME", key))
 
-    def keys(self, pattern: Pattern) -> Queued[list[S]]:
+    def keys(self, pattern: Pattern = "*") -> Queued[list[S]]:
         """Queue KEYS; arguments and result as awaited."""
         return self._queue(KEYS, ("KEYS", pattern))
 
@@ -1265,7 +1220,7 @@ class QueuedGenericCommands(QueuedFace[S]):
         self,
         key: Key,
         /,
-        ttl: int,
+        ttl: Milliseconds,
         serialized_value: bytes | bytearray | memoryview,
         *,
         replace: bool = False,
@@ -1307,12 +1262,28 @@ class QueuedGenericCommands(QueuedFace[S]):
         by: Pattern | None = None,
         offset: int | None = None,
         num: int | None = None,
-        get: Many[Pattern] | None = None,
+        get: Many[Pattern],
         asc: bool = False,
         desc: bool = False,
         alpha: bool = False,
         store: None = None,
     ) -> Queued[list[S | None]]: ...
+
+    @overload
+    def sort(
+        self,
+        key: Key,
+        /,
+        *,
+        by: Pattern | None = None,
+        offset: int | None = None,
+        num: int | None = None,
+        get: None = None,
+        asc: bool = False,
+        desc: bool = False,
+        alpha: bool = False,
+        store: None = None,
+    ) -> Queued[list[S]]: ...
 
     def sort(
         self,
@@ -1327,12 +1298,44 @@ class QueuedGenericCommands(QueuedFace[S]):
         desc: bool = False,
         alpha: bool = False,
         store: Key | None = None,
-    ) -> Queued[int | list[S | None]]:
+    ) -> Queued[int | list[S | None] | list[S]]:
         """Queue SORT; arguments and result as awaited."""
         words = encode_sort(key, by, offset, num, get, asc, desc, alpha, store)
         if store is not None:
             return self._queue(SORT_STORE, words)
+        if get is not None:
+            return self._queue(SORT_GET, words)
         return self._queue(SORT, words)
+
+    @overload
+    def sort_ro(
+        self,
+        key: Key,
+        /,
+        *,
+        by: Pattern | None = None,
+        offset: int | None = None,
+        num: int | None = None,
+        get: Many[Pattern],
+        asc: bool = False,
+        desc: bool = False,
+        alpha: bool = False,
+    ) -> Queued[list[S | None]]: ...
+
+    @overload
+    def sort_ro(
+        self,
+        key: Key,
+        /,
+        *,
+        by: Pattern | None = None,
+        offset: int | None = None,
+        num: int | None = None,
+        get: None = None,
+        asc: bool = False,
+        desc: bool = False,
+        alpha: bool = False,
+    ) -> Queued[list[S]]: ...
 
     def sort_ro(
         self,
@@ -1346,9 +1349,12 @@ class QueuedGenericCommands(QueuedFace[S]):
         asc: bool = False,
         desc: bool = False,
         alpha: bool = False,
-    ) -> Queued[list[S | None]]:
+    ) -> Queued[list[S | None] | list[S]]:
         """Queue SORT_RO; arguments and result as awaited."""
-        return self._queue(SORT_RO, encode_sort_ro(key, by, offset, num, get, asc, desc, alpha))
+        words = encode_sort_ro(key, by, offset, num, get, asc, desc, alpha)
+        if get is not None:
+            return self._queue(SORT_RO_GET, words)
+        return self._queue(SORT_RO, words)
 
     def touch(self, *keys: Key | Many[Key]) -> Queued[int]:
         """Queue TOUCH; arguments and result as awaited."""

@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, overload
+from typing import TYPE_CHECKING, Final, Literal, overload
 
 from redpoll import arguments as _a
 from redpoll import decoders as d
 from redpoll.faces import AwaitedFace, Queued, QueuedFace
-from redpoll.records import GeoResult
 from redpoll.spec import KeyAfter, KeyRange, Spec
 from redpoll.types import Arg, Key, Many, S, Text, Value
+
+if TYPE_CHECKING:
+    from redpoll.records.data import GeoResult
 
 GEOADD: Final[Spec[int]] = Spec("GEOADD", keys=(KeyRange(1, 1),))
 GEODIST: Final[Spec[float | None]] = Spec(
@@ -23,76 +25,48 @@ GEOPOS: Final[Spec[list[tuple[float, float] | None]]] = Spec(
     "GEOPOS", d.geo_positions, keys=(KeyRange(1, 1),), replay=True, cacheable=True
 )
 GEORADIUS: Final[Spec[list[Text]]] = Spec(
-    "GEORADIUS",
-    keys=(
-        KeyRange(1, 1),
-        KeyAfter("STORE", 6, KeyRange(0, 0)),
-        KeyAfter("STOREDIST", 6, KeyRange(0, 0)),
-    ),
+    "GEORADIUS", keys=(KeyRange(1, 1), KeyAfter("STORE", 6, KeyRange(0, 0)), KeyAfter("STOREDIST", 6, KeyRange(0, 0)))
 )
 GEORADIUS_WITHHASH: Final[Spec[list[GeoResult[Text]]]] = Spec(
     "GEORADIUS",
-    d.geo_found,
-    keys=(
-        KeyRange(1, 1),
-        KeyAfter("STORE", 6, KeyRange(0, 0)),
-        KeyAfter("STOREDIST", 6, KeyRange(0, 0)),
-    ),
+    lambda reply: d.matches.geo_found(reply),
+    keys=(KeyRange(1, 1), KeyAfter("STORE", 6, KeyRange(0, 0)), KeyAfter("STOREDIST", 6, KeyRange(0, 0))),
 )
 GEORADIUS_STOREDIST: Final[Spec[int]] = Spec(
-    "GEORADIUS",
-    keys=(
-        KeyRange(1, 1),
-        KeyAfter("STORE", 6, KeyRange(0, 0)),
-        KeyAfter("STOREDIST", 6, KeyRange(0, 0)),
-    ),
+    "GEORADIUS", keys=(KeyRange(1, 1), KeyAfter("STORE", 6, KeyRange(0, 0)), KeyAfter("STOREDIST", 6, KeyRange(0, 0)))
 )
 GEORADIUSBYMEMBER: Final[Spec[list[Text]]] = Spec(
     "GEORADIUSBYMEMBER",
-    keys=(
-        KeyRange(1, 1),
-        KeyAfter("STORE", 5, KeyRange(0, 0)),
-        KeyAfter("STOREDIST", 5, KeyRange(0, 0)),
-    ),
+    keys=(KeyRange(1, 1), KeyAfter("STORE", 5, KeyRange(0, 0)), KeyAfter("STOREDIST", 5, KeyRange(0, 0))),
 )
 GEORADIUSBYMEMBER_WITHHASH: Final[Spec[list[GeoResult[Text]]]] = Spec(
     "GEORADIUSBYMEMBER",
-    d.geo_found,
-    keys=(
-        KeyRange(1, 1),
-        KeyAfter("STORE", 5, KeyRange(0, 0)),
-        KeyAfter("STOREDIST", 5, KeyRange(0, 0)),
-    ),
+    lambda reply: d.matches.geo_found(reply),
+    keys=(KeyRange(1, 1), KeyAfter("STORE", 5, KeyRange(0, 0)), KeyAfter("STOREDIST", 5, KeyRange(0, 0))),
 )
 GEORADIUSBYMEMBER_STOREDIST: Final[Spec[int]] = Spec(
     "GEORADIUSBYMEMBER",
-    keys=(
-        KeyRange(1, 1),
-        KeyAfter("STORE", 5, KeyRange(0, 0)),
-        KeyAfter("STOREDIST", 5, KeyRange(0, 0)),
-    ),
+    keys=(KeyRange(1, 1), KeyAfter("STORE", 5, KeyRange(0, 0)), KeyAfter("STOREDIST", 5, KeyRange(0, 0))),
 )
 GEORADIUSBYMEMBER_RO: Final[Spec[list[Text]]] = Spec(
     "GEORADIUSBYMEMBER_RO", keys=(KeyRange(1, 1),), replay=True, cacheable=True
 )
 GEORADIUSBYMEMBER_RO_WITHHASH: Final[Spec[list[GeoResult[Text]]]] = Spec(
-    "GEORADIUSBYMEMBER_RO", d.geo_found, keys=(KeyRange(1, 1),), replay=True, cacheable=True
+    "GEORADIUSBYMEMBER_RO",
+    lambda reply: d.matches.geo_found(reply),
+    keys=(KeyRange(1, 1),),
+    replay=True,
+    cacheable=True,
 )
 GEORADIUS_RO: Final[Spec[list[Text]]] = Spec("GEORADIUS_RO", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
 GEORADIUS_RO_WITHHASH: Final[Spec[list[GeoResult[Text]]]] = Spec(
-    "GEORADIUS_RO", d.geo_found, keys=(KeyRange(1, 1),), replay=True, cacheable=True
+    "GEORADIUS_RO", lambda reply: d.matches.geo_found(reply), keys=(KeyRange(1, 1),), replay=True, cacheable=True
 )
 GEOSEARCH: Final[Spec[list[Text]]] = Spec("GEOSEARCH", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
 GEOSEARCH_WITHHASH: Final[Spec[list[GeoResult[Text]]]] = Spec(
-    "GEOSEARCH", d.geo_found, keys=(KeyRange(1, 1),), replay=True, cacheable=True
+    "GEOSEARCH", lambda reply: d.matches.geo_found(reply), keys=(KeyRange(1, 1),), replay=True, cacheable=True
 )
-GEOSEARCHSTORE: Final[Spec[int]] = Spec(
-    "GEOSEARCHSTORE",
-    keys=(
-        KeyRange(1, 1),
-        KeyRange(2, 2),
-    ),
-)
+GEOSEARCHSTORE: Final[Spec[int]] = Spec("GEOSEARCHSTORE", keys=(KeyRange(1, 1), KeyRange(2, 2)))
 
 
 def encode_geoadd(
@@ -100,13 +74,7 @@ def encode_geoadd(
 ) -> tuple[Arg, ...]:
     """Return the words of GEOADD."""
     if (nx, xx).count(True) > 1:
-        raise _a.at_most_one(
-            "GEOADD",
-            (
-                "nx",
-                "xx",
-            ),
-        )
+        raise _a.at_most_one("GEOADD", ("nx", "xx"))
     if not members:
         raise _a.empty("GEOADD", "members")
     words: list[Arg] = ["GEOADD", key]
@@ -126,16 +94,7 @@ def encode_geodist(
 ) -> tuple[Arg, ...]:
     """Return the words of GEODIST."""
     if unit is not None and unit not in ("M", "KM", "FT", "MI"):
-        raise _a.not_one_of(
-            "GEODIST",
-            "unit",
-            (
-                "M",
-                "KM",
-                "FT",
-                "MI",
-            ),
-        )
+        raise _a.not_one_of("GEODIST", "unit", ("M", "KM", "FT", "MI"))
     words: list[Arg] = ["GEODIST", key, member1, member2]
     if unit is not None:
         words.append(unit)
@@ -160,34 +119,13 @@ def encode_georadius(
 ) -> tuple[Arg, ...]:
     """Return the words of GEORADIUS."""
     if unit not in ("M", "KM", "FT", "MI"):
-        raise _a.not_one_of(
-            "GEORADIUS",
-            "unit",
-            (
-                "M",
-                "KM",
-                "FT",
-                "MI",
-            ),
-        )
+        raise _a.not_one_of("GEORADIUS", "unit", ("M", "KM", "FT", "MI"))
     if any and (not count is not None):
         raise _a.requires("GEORADIUS", "any", "count")
     if (asc, desc).count(True) > 1:
-        raise _a.at_most_one(
-            "GEORADIUS",
-            (
-                "asc",
-                "desc",
-            ),
-        )
+        raise _a.at_most_one("GEORADIUS", ("asc", "desc"))
     if (store is not None, storedist is not None).count(True) > 1:
-        raise _a.at_most_one(
-            "GEORADIUS",
-            (
-                "store",
-                "storedist",
-            ),
-        )
+        raise _a.at_most_one("GEORADIUS", ("store", "storedist"))
     words: list[Arg] = ["GEORADIUS", key, longitude, latitude, radius, unit]
     if withcoord:
         words.append("WITHCOORD")
@@ -196,8 +134,7 @@ def encode_georadius(
     if withhash:
         words.append("WITHHASH")
     if count is not None:
-        words.append("COUNT")
-        words.append(count)
+        words += ("COUNT", count)
         if any:
             words.append("ANY")
     if asc:
@@ -228,34 +165,13 @@ def encode_georadiusbymember(
 ) -> tuple[Arg, ...]:
     """Return the words of GEORADIUSBYMEMBER."""
     if unit not in ("M", "KM", "FT", "MI"):
-        raise _a.not_one_of(
-            "GEORADIUSBYMEMBER",
-            "unit",
-            (
-                "M",
-                "KM",
-                "FT",
-                "MI",
-            ),
-        )
+        raise _a.not_one_of("GEORADIUSBYMEMBER", "unit", ("M", "KM", "FT", "MI"))
     if any and (not count is not None):
         raise _a.requires("GEORADIUSBYMEMBER", "any", "count")
     if (asc, desc).count(True) > 1:
-        raise _a.at_most_one(
-            "GEORADIUSBYMEMBER",
-            (
-                "asc",
-                "desc",
-            ),
-        )
+        raise _a.at_most_one("GEORADIUSBYMEMBER", ("asc", "desc"))
     if (store is not None, storedist is not None).count(True) > 1:
-        raise _a.at_most_one(
-            "GEORADIUSBYMEMBER",
-            (
-                "store",
-                "storedist",
-            ),
-        )
+        raise _a.at_most_one("GEORADIUSBYMEMBER", ("store", "storedist"))
     words: list[Arg] = ["GEORADIUSBYMEMBER", key, member, radius, unit]
     if withcoord:
         words.append("WITHCOORD")
@@ -264,8 +180,7 @@ def encode_georadiusbymember(
     if withhash:
         words.append("WITHHASH")
     if count is not None:
-        words.append("COUNT")
-        words.append(count)
+        words += ("COUNT", count)
         if any:
             words.append("ANY")
     if asc:
@@ -294,26 +209,11 @@ def encode_georadiusbymember_ro(
 ) -> tuple[Arg, ...]:
     """Return the words of GEORADIUSBYMEMBER_RO."""
     if unit not in ("M", "KM", "FT", "MI"):
-        raise _a.not_one_of(
-            "GEORADIUSBYMEMBER_RO",
-            "unit",
-            (
-                "M",
-                "KM",
-                "FT",
-                "MI",
-            ),
-        )
+        raise _a.not_one_of("GEORADIUSBYMEMBER_RO", "unit", ("M", "KM", "FT", "MI"))
     if any and (not count is not None):
         raise _a.requires("GEORADIUSBYMEMBER_RO", "any", "count")
     if (asc, desc).count(True) > 1:
-        raise _a.at_most_one(
-            "GEORADIUSBYMEMBER_RO",
-            (
-                "asc",
-                "desc",
-            ),
-        )
+        raise _a.at_most_one("GEORADIUSBYMEMBER_RO", ("asc", "desc"))
     words: list[Arg] = ["GEORADIUSBYMEMBER_RO", key, member, radius, unit]
     if withcoord:
         words.append("WITHCOORD")
@@ -322,8 +222,7 @@ def encode_georadiusbymember_ro(
     if withhash:
         words.append("WITHHASH")
     if count is not None:
-        words.append("COUNT")
-        words.append(count)
+        words += ("COUNT", count)
         if any:
             words.append("ANY")
     if asc:
@@ -349,26 +248,11 @@ def encode_georadius_ro(
 ) -> tuple[Arg, ...]:
     """Return the words of GEORADIUS_RO."""
     if unit not in ("M", "KM", "FT", "MI"):
-        raise _a.not_one_of(
-            "GEORADIUS_RO",
-            "unit",
-            (
-                "M",
-                "KM",
-                "FT",
-                "MI",
-            ),
-        )
+        raise _a.not_one_of("GEORADIUS_RO", "unit", ("M", "KM", "FT", "MI"))
     if any and (not count is not None):
         raise _a.requires("GEORADIUS_RO", "any", "count")
     if (asc, desc).count(True) > 1:
-        raise _a.at_most_one(
-            "GEORADIUS_RO",
-            (
-                "asc",
-                "desc",
-            ),
-        )
+        raise _a.at_most_one("GEORADIUS_RO", ("asc", "desc"))
     words: list[Arg] = ["GEORADIUS_RO", key, longitude, latitude, radius, unit]
     if withcoord:
         words.append("WITHCOORD")
@@ -377,8 +261,7 @@ def encode_georadius_ro(
     if withhash:
         words.append("WITHHASH")
     if count is not None:
-        words.append("COUNT")
-        words.append(count)
+        words += ("COUNT", count)
         if any:
             words.append("ANY")
     if asc:
@@ -394,7 +277,7 @@ def encode_geosearch(
     fromlonlat: tuple[float, float] | None,
     byradius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None,
     bybox: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None,
-    bypolygons: Many[tuple[float, float]] | None,
+    bypolygon: Many[tuple[float, float]] | None,
     asc: bool,
     desc: bool,
     count: int | None,
@@ -405,30 +288,11 @@ def encode_geosearch(
 ) -> tuple[Arg, ...]:
     """Return the words of GEOSEARCH."""
     if (frommember is not None, fromlonlat is not None).count(True) > 1:
-        raise _a.at_most_one(
-            "GEOSEARCH",
-            (
-                "frommember",
-                "fromlonlat",
-            ),
-        )
-    if (byradius is not None, bybox is not None, bypolygons is not None).count(True) != 1:
-        raise _a.exactly_one(
-            "GEOSEARCH",
-            (
-                "byradius",
-                "bybox",
-                "bypolygons",
-            ),
-        )
+        raise _a.at_most_one("GEOSEARCH", ("frommember", "fromlonlat"))
+    if (byradius is not None, bybox is not None, bypolygon is not None).count(True) != 1:
+        raise _a.exactly_one("GEOSEARCH", ("byradius", "bybox", "bypolygon"))
     if (asc, desc).count(True) > 1:
-        raise _a.at_most_one(
-            "GEOSEARCH",
-            (
-                "asc",
-                "desc",
-            ),
-        )
+        raise _a.at_most_one("GEOSEARCH", ("asc", "desc"))
     if any and (not count is not None):
         raise _a.requires("GEOSEARCH", "any", "count")
     words: list[Arg] = ["GEOSEARCH", key]
@@ -440,20 +304,19 @@ def encode_geosearch(
         words += ("BYRADIUS", byradius[0], byradius[1])
     if bybox is not None:
         words += ("BYBOX", bybox[0], bybox[1], bybox[2])
-    if bypolygons is not None:
+    if bypolygon is not None:
         words.append("BYPOLYGON")
-        if not bypolygons:
-            raise _a.empty("GEOSEARCH", "bypolygons")
-        words.append(_a.count(bypolygons))
-        for each in bypolygons:
+        if not bypolygon:
+            raise _a.empty("GEOSEARCH", "bypolygon")
+        words.append(_a.count(bypolygon))
+        for each in bypolygon:
             words += (each[0], each[1])
     if asc:
         words.append("ASC")
     if desc:
         words.append("DESC")
     if count is not None:
-        words.append("COUNT")
-        words.append(count)
+        words += ("COUNT", count)
         if any:
             words.append("ANY")
     if withcoord:
@@ -472,7 +335,7 @@ def encode_geosearchstore(
     fromlonlat: tuple[float, float] | None,
     byradius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None,
     bybox: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None,
-    bypolygons: Many[tuple[float, float]] | None,
+    bypolygon: Many[tuple[float, float]] | None,
     asc: bool,
     desc: bool,
     count: int | None,
@@ -481,30 +344,11 @@ def encode_geosearchstore(
 ) -> tuple[Arg, ...]:
     """Return the words of GEOSEARCHSTORE."""
     if (frommember is not None, fromlonlat is not None).count(True) > 1:
-        raise _a.at_most_one(
-            "GEOSEARCHSTORE",
-            (
-                "frommember",
-                "fromlonlat",
-            ),
-        )
-    if (byradius is not None, bybox is not None, bypolygons is not None).count(True) != 1:
-        raise _a.exactly_one(
-            "GEOSEARCHSTORE",
-            (
-                "byradius",
-                "bybox",
-                "bypolygons",
-            ),
-        )
+        raise _a.at_most_one("GEOSEARCHSTORE", ("frommember", "fromlonlat"))
+    if (byradius is not None, bybox is not None, bypolygon is not None).count(True) != 1:
+        raise _a.exactly_one("GEOSEARCHSTORE", ("byradius", "bybox", "bypolygon"))
     if (asc, desc).count(True) > 1:
-        raise _a.at_most_one(
-            "GEOSEARCHSTORE",
-            (
-                "asc",
-                "desc",
-            ),
-        )
+        raise _a.at_most_one("GEOSEARCHSTORE", ("asc", "desc"))
     if any and (not count is not None):
         raise _a.requires("GEOSEARCHSTORE", "any", "count")
     words: list[Arg] = ["GEOSEARCHSTORE", destination, source]
@@ -516,20 +360,19 @@ def encode_geosearchstore(
         words += ("BYRADIUS", byradius[0], byradius[1])
     if bybox is not None:
         words += ("BYBOX", bybox[0], bybox[1], bybox[2])
-    if bypolygons is not None:
+    if bypolygon is not None:
         words.append("BYPOLYGON")
-        if not bypolygons:
-            raise _a.empty("GEOSEARCHSTORE", "bypolygons")
-        words.append(_a.count(bypolygons))
-        for each in bypolygons:
+        if not bypolygon:
+            raise _a.empty("GEOSEARCHSTORE", "bypolygon")
+        words.append(_a.count(bypolygon))
+        for each in bypolygon:
             words += (each[0], each[1])
     if asc:
         words.append("ASC")
     if desc:
         words.append("DESC")
     if count is not None:
-        words.append("COUNT")
-        words.append(count)
+        words += ("COUNT", count)
         if any:
             words.append("ANY")
     if storedist:
@@ -552,9 +395,9 @@ class GeoCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             members: any number of them: ``tuple[float, float, Value]`` each.
-            nx: False by default.
-            xx: False by default.
-            ch: False by default. Since 6.2.0.
+            nx: add ``NX``.
+            xx: add ``XX``.
+            ch: add ``CH``. Since 6.2.0.
 
         Returns:
             ``int``
@@ -594,7 +437,7 @@ class GeoCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            members: text, bytes or a number.
+            members: any number of them: text, bytes or a number.
 
         Returns:
             ``list[str | None]``
@@ -612,7 +455,7 @@ class GeoCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            members: text, bytes or a number.
+            members: any number of them: text, bytes or a number.
 
         Returns:
             ``list[tuple[float, float] | None]``
@@ -766,9 +609,9 @@ class GeoCommands(AwaitedFace[S]):
         any: bool = False,
         asc: bool = False,
         desc: bool = False,
-        store: Key | None = None,
-        storedist: Key | None = None,
-    ) -> int | list[GeoResult[S]] | list[S]: ...
+        store: None = None,
+        storedist: None = None,
+    ) -> list[GeoResult[S]] | list[S]: ...
 
     async def georadius(
         self,
@@ -799,15 +642,15 @@ class GeoCommands(AwaitedFace[S]):
             latitude: a number.
             radius: a number.
             unit: ``Literal['M', 'KM', 'FT', 'MI']``.
-            withcoord: False by default.
-            withdist: False by default.
-            withhash: False by default.
+            withcoord: add ``WITHCOORD``.
+            withdist: add ``WITHDIST``.
+            withhash: add ``WITHHASH``.
             count: a whole number.
-            any: False by default. Since 6.2.0.
-            asc: False by default.
-            desc: False by default.
-            store: a key, as text or bytes.
-            storedist: a key, as text or bytes.
+            any: add ``ANY``. Since 6.2.0.
+            asc: add ``ASC``.
+            desc: add ``DESC``.
+            store: ``STORE``, a key, as text or bytes.
+            storedist: ``STOREDIST``, a key, as text or bytes.
 
         Returns:
             ``int`` with ``store``;
@@ -986,9 +829,9 @@ class GeoCommands(AwaitedFace[S]):
         any: bool = False,
         asc: bool = False,
         desc: bool = False,
-        store: Key | None = None,
-        storedist: Key | None = None,
-    ) -> int | list[GeoResult[S]] | list[S]: ...
+        store: None = None,
+        storedist: None = None,
+    ) -> list[GeoResult[S]] | list[S]: ...
 
     async def georadiusbymember(
         self,
@@ -1017,15 +860,15 @@ class GeoCommands(AwaitedFace[S]):
             member: text, bytes or a number.
             radius: a number.
             unit: ``Literal['M', 'KM', 'FT', 'MI']``.
-            withcoord: False by default.
-            withdist: False by default.
-            withhash: False by default.
+            withcoord: add ``WITHCOORD``.
+            withdist: add ``WITHDIST``.
+            withhash: add ``WITHHASH``.
             count: a whole number.
-            any: False by default.
-            asc: False by default.
-            desc: False by default.
-            store: a key, as text or bytes.
-            storedist: a key, as text or bytes.
+            any: add ``ANY``.
+            asc: add ``ASC``.
+            desc: add ``DESC``.
+            store: ``STORE``, a key, as text or bytes.
+            storedist: ``STOREDIST``, a key, as text or bytes.
 
         Returns:
             ``int`` with ``store``;
@@ -1170,13 +1013,13 @@ class GeoCommands(AwaitedFace[S]):
             member: text, bytes or a number.
             radius: a number.
             unit: ``Literal['M', 'KM', 'FT', 'MI']``.
-            withcoord: False by default.
-            withdist: False by default.
-            withhash: False by default.
+            withcoord: add ``WITHCOORD``.
+            withdist: add ``WITHDIST``.
+            withhash: add ``WITHHASH``.
             count: a whole number.
-            any: False by default.
-            asc: False by default.
-            desc: False by default.
+            any: add ``ANY``.
+            asc: add ``ASC``.
+            desc: add ``DESC``.
 
         Returns:
             ``list[GeoResult[S]]`` with ``withcoord``;
@@ -1322,13 +1165,13 @@ class GeoCommands(AwaitedFace[S]):
             latitude: a number.
             radius: a number.
             unit: ``Literal['M', 'KM', 'FT', 'MI']``.
-            withcoord: False by default.
-            withdist: False by default.
-            withhash: False by default.
+            withcoord: add ``WITHCOORD``.
+            withdist: add ``WITHDIST``.
+            withhash: add ``WITHHASH``.
             count: a whole number.
-            any: False by default. Since 6.2.0.
-            asc: False by default.
-            desc: False by default.
+            any: add ``ANY``. Since 6.2.0.
+            asc: add ``ASC``.
+            desc: add ``DESC``.
 
         Returns:
             ``list[GeoResult[S]]`` with ``withcoord``;
@@ -1362,7 +1205,7 @@ class GeoCommands(AwaitedFace[S]):
         fromlonlat: tuple[float, float] | None = None,
         byradius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None = None,
         bybox: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None = None,
-        bypolygons: Many[tuple[float, float]] | None = None,
+        bypolygon: Many[tuple[float, float]] | None = None,
         asc: bool = False,
         desc: bool = False,
         count: int | None = None,
@@ -1382,7 +1225,7 @@ class GeoCommands(AwaitedFace[S]):
         fromlonlat: tuple[float, float] | None = None,
         byradius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None = None,
         bybox: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None = None,
-        bypolygons: Many[tuple[float, float]] | None = None,
+        bypolygon: Many[tuple[float, float]] | None = None,
         asc: bool = False,
         desc: bool = False,
         count: int | None = None,
@@ -1402,7 +1245,7 @@ class GeoCommands(AwaitedFace[S]):
         fromlonlat: tuple[float, float] | None = None,
         byradius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None = None,
         bybox: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None = None,
-        bypolygons: Many[tuple[float, float]] | None = None,
+        bypolygon: Many[tuple[float, float]] | None = None,
         asc: bool = False,
         desc: bool = False,
         count: int | None = None,
@@ -1422,7 +1265,7 @@ class GeoCommands(AwaitedFace[S]):
         fromlonlat: tuple[float, float] | None = None,
         byradius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None = None,
         bybox: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None = None,
-        bypolygons: Many[tuple[float, float]] | None = None,
+        bypolygon: Many[tuple[float, float]] | None = None,
         asc: bool = False,
         desc: bool = False,
         count: int | None = None,
@@ -1442,7 +1285,7 @@ class GeoCommands(AwaitedFace[S]):
         fromlonlat: tuple[float, float] | None = None,
         byradius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None = None,
         bybox: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None = None,
-        bypolygons: Many[tuple[float, float]] | None = None,
+        bypolygon: Many[tuple[float, float]] | None = None,
         asc: bool = False,
         desc: bool = False,
         count: int | None = None,
@@ -1461,7 +1304,7 @@ class GeoCommands(AwaitedFace[S]):
         fromlonlat: tuple[float, float] | None = None,
         byradius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None = None,
         bybox: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None = None,
-        bypolygons: Many[tuple[float, float]] | None = None,
+        bypolygon: Many[tuple[float, float]] | None = None,
         asc: bool = False,
         desc: bool = False,
         count: int | None = None,
@@ -1476,18 +1319,18 @@ class GeoCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            frommember: text, bytes or a number.
-            fromlonlat: ``tuple[float, float]``.
-            byradius: ``tuple[float, Literal['M', 'KM', 'FT', 'MI']]``.
-            bybox: ``tuple[float, float, Literal['M', 'KM', 'FT', 'MI']]``.
-            bypolygons: a collection: ``tuple[float, float]`` each.
-            asc: False by default.
-            desc: False by default.
+            frommember: ``FROMMEMBER``, text, bytes or a number.
+            fromlonlat: ``FROMLONLAT``, ``tuple[float, float]``.
+            byradius: ``BYRADIUS``, ``tuple[float, Literal['M', 'KM', 'FT', 'MI']]``.
+            bybox: ``BYBOX``, ``tuple[float, float, Literal['M', 'KM', 'FT', 'MI']]``.
+            bypolygon: a collection: ``tuple[float, float]`` each.
+            asc: add ``ASC``.
+            desc: add ``DESC``.
             count: a whole number.
-            any: False by default.
-            withcoord: False by default.
-            withdist: False by default.
-            withhash: False by default.
+            any: add ``ANY``.
+            withcoord: add ``WITHCOORD``.
+            withdist: add ``WITHDIST``.
+            withhash: add ``WITHHASH``.
 
         Returns:
             ``list[GeoResult[S]]`` with ``withcoord``;
@@ -1505,7 +1348,7 @@ class GeoCommands(AwaitedFace[S]):
             fromlonlat,
             byradius,
             bybox,
-            bypolygons,
+            bypolygon,
             asc,
             desc,
             count,
@@ -1532,7 +1375,7 @@ class GeoCommands(AwaitedFace[S]):
         fromlonlat: tuple[float, float] | None = None,
         byradius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None = None,
         bybox: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None = None,
-        bypolygons: Many[tuple[float, float]] | None = None,
+        bypolygon: Many[tuple[float, float]] | None = None,
         asc: bool = False,
         desc: bool = False,
         count: int | None = None,
@@ -1546,16 +1389,16 @@ class GeoCommands(AwaitedFace[S]):
         Args:
             destination: a key, as text or bytes.
             source: a key, as text or bytes.
-            frommember: text, bytes or a number.
-            fromlonlat: ``tuple[float, float]``.
-            byradius: ``tuple[float, Literal['M', 'KM', 'FT', 'MI']]``.
-            bybox: ``tuple[float, float, Literal['M', 'KM', 'FT', 'MI']]``.
-            bypolygons: a collection: ``tuple[float, float]`` each.
-            asc: False by default.
-            desc: False by default.
+            frommember: ``FROMMEMBER``, text, bytes or a number.
+            fromlonlat: ``FROMLONLAT``, ``tuple[float, float]``.
+            byradius: ``BYRADIUS``, ``tuple[float, Literal['M', 'KM', 'FT', 'MI']]``.
+            bybox: ``BYBOX``, ``tuple[float, float, Literal['M', 'KM', 'FT', 'MI']]``.
+            bypolygon: a collection: ``tuple[float, float]`` each.
+            asc: add ``ASC``.
+            desc: add ``DESC``.
             count: a whole number.
-            any: False by default.
-            storedist: False by default.
+            any: add ``ANY``.
+            storedist: add ``STOREDIST``.
 
         Returns:
             ``int``
@@ -1573,7 +1416,7 @@ class GeoCommands(AwaitedFace[S]):
                 fromlonlat,
                 byradius,
                 bybox,
-                bypolygons,
+                bypolygon,
                 asc,
                 desc,
                 count,
@@ -1751,9 +1594,9 @@ class QueuedGeoCommands(QueuedFace[S]):
         any: bool = False,
         asc: bool = False,
         desc: bool = False,
-        store: Key | None = None,
-        storedist: Key | None = None,
-    ) -> Queued[int | list[GeoResult[S]] | list[S]]: ...
+        store: None = None,
+        storedist: None = None,
+    ) -> Queued[list[GeoResult[S]] | list[S]]: ...
 
     def georadius(
         self,
@@ -1939,9 +1782,9 @@ class QueuedGeoCommands(QueuedFace[S]):
         any: bool = False,
         asc: bool = False,
         desc: bool = False,
-        store: Key | None = None,
-        storedist: Key | None = None,
-    ) -> Queued[int | list[GeoResult[S]] | list[S]]: ...
+        store: None = None,
+        storedist: None = None,
+    ) -> Queued[list[GeoResult[S]] | list[S]]: ...
 
     def georadiusbymember(
         self,
@@ -2229,7 +2072,7 @@ class QueuedGeoCommands(QueuedFace[S]):
         fromlonlat: tuple[float, float] | None = None,
         byradius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None = None,
         bybox: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None = None,
-        bypolygons: Many[tuple[float, float]] | None = None,
+        bypolygon: Many[tuple[float, float]] | None = None,
         asc: bool = False,
         desc: bool = False,
         count: int | None = None,
@@ -2249,7 +2092,7 @@ class QueuedGeoCommands(QueuedFace[S]):
         fromlonlat: tuple[float, float] | None = None,
         byradius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None = None,
         bybox: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None = None,
-        bypolygons: Many[tuple[float, float]] | None = None,
+        bypolygon: Many[tuple[float, float]] | None = None,
         asc: bool = False,
         desc: bool = False,
         count: int | None = None,
@@ -2269,7 +2112,7 @@ class QueuedGeoCommands(QueuedFace[S]):
         fromlonlat: tuple[float, float] | None = None,
         byradius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None = None,
         bybox: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None = None,
-        bypolygons: Many[tuple[float, float]] | None = None,
+        bypolygon: Many[tuple[float, float]] | None = None,
         asc: bool = False,
         desc: bool = False,
         count: int | None = None,
@@ -2289,7 +2132,7 @@ class QueuedGeoCommands(QueuedFace[S]):
         fromlonlat: tuple[float, float] | None = None,
         byradius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None = None,
         bybox: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None = None,
-        bypolygons: Many[tuple[float, float]] | None = None,
+        bypolygon: Many[tuple[float, float]] | None = None,
         asc: bool = False,
         desc: bool = False,
         count: int | None = None,
@@ -2309,7 +2152,7 @@ class QueuedGeoCommands(QueuedFace[S]):
         fromlonlat: tuple[float, float] | None = None,
         byradius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None = None,
         bybox: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None = None,
-        bypolygons: Many[tuple[float, float]] | None = None,
+        bypolygon: Many[tuple[float, float]] | None = None,
         asc: bool = False,
         desc: bool = False,
         count: int | None = None,
@@ -2328,7 +2171,7 @@ class QueuedGeoCommands(QueuedFace[S]):
         fromlonlat: tuple[float, float] | None = None,
         byradius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None = None,
         bybox: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None = None,
-        bypolygons: Many[tuple[float, float]] | None = None,
+        bypolygon: Many[tuple[float, float]] | None = None,
         asc: bool = False,
         desc: bool = False,
         count: int | None = None,
@@ -2344,7 +2187,7 @@ class QueuedGeoCommands(QueuedFace[S]):
             fromlonlat,
             byradius,
             bybox,
-            bypolygons,
+            bypolygon,
             asc,
             desc,
             count,
@@ -2371,7 +2214,7 @@ class QueuedGeoCommands(QueuedFace[S]):
         fromlonlat: tuple[float, float] | None = None,
         byradius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None = None,
         bybox: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None = None,
-        bypolygons: Many[tuple[float, float]] | None = None,
+        bypolygon: Many[tuple[float, float]] | None = None,
         asc: bool = False,
         desc: bool = False,
         count: int | None = None,
@@ -2388,7 +2231,7 @@ class QueuedGeoCommands(QueuedFace[S]):
                 fromlonlat,
                 byradius,
                 bybox,
-                bypolygons,
+                bypolygon,
                 asc,
                 desc,
                 count,

@@ -49,8 +49,8 @@ HRANDFIELD_COUNT: Final[Spec[list[Text]]] = Spec("HRANDFIELD", keys=(KeyRange(1,
 HRANDFIELD_COUNT_WITHVALUES: Final[Spec[list[tuple[Text, Text]]]] = Spec(
     "HRANDFIELD", d.pairs_of(None, None), keys=(KeyRange(1, 1),), replay=True
 )
-HSCAN: Final[Spec[tuple[int, dict[Text, Text]]]] = Spec("HSCAN", d.hscan, keys=(KeyRange(1, 1),), replay=True)
-HSCAN_NOVALUES: Final[Spec[tuple[int, list[Text]]]] = Spec("HSCAN", d.scan, keys=(KeyRange(1, 1),), replay=True)
+HSCAN: Final[Spec[tuple[int, dict[Text, Text]]]] = Spec("HSCAN", d.hscan, keys=(KeyRange(1, 1),))
+HSCAN_NOVALUES: Final[Spec[tuple[int, list[Text]]]] = Spec("HSCAN", d.scan, keys=(KeyRange(1, 1),))
 HSET: Final[Spec[int]] = Spec("HSET", keys=(KeyRange(1, 1),))
 HSETEX: Final[Spec[bool]] = Spec("HSETEX", d.flag, keys=(KeyRange(1, 1),))
 HSETNX: Final[Spec[bool]] = Spec("HSETNX", d.flag, keys=(KeyRange(1, 1),))
@@ -75,15 +75,7 @@ def encode_hexpire(
 ) -> tuple[Arg, ...]:
     """Return the words of HEXPIRE."""
     if (nx, xx, gt, lt).count(True) > 1:
-        raise _a.at_most_one(
-            "HEXPIRE",
-            (
-                "nx",
-                "xx",
-                "gt",
-                "lt",
-            ),
-        )
+        raise _a.at_most_one("HEXPIRE", ("nx", "xx", "gt", "lt"))
     if not fields:
         raise _a.empty("HEXPIRE", "fields")
     words: list[Arg] = ["HEXPIRE", key, _a.seconds(seconds)]
@@ -95,9 +87,7 @@ def encode_hexpire(
         words.append("GT")
     if lt:
         words.append("LT")
-    words.append("FIELDS")
-    words.append(_a.count(fields))
-    words += fields
+    words += ("FIELDS", _a.count(fields), *fields)
     return tuple(words)
 
 
@@ -106,15 +96,7 @@ def encode_hexpireat(
 ) -> tuple[Arg, ...]:
     """Return the words of HEXPIREAT."""
     if (nx, xx, gt, lt).count(True) > 1:
-        raise _a.at_most_one(
-            "HEXPIREAT",
-            (
-                "nx",
-                "xx",
-                "gt",
-                "lt",
-            ),
-        )
+        raise _a.at_most_one("HEXPIREAT", ("nx", "xx", "gt", "lt"))
     if not fields:
         raise _a.empty("HEXPIREAT", "fields")
     words: list[Arg] = ["HEXPIREAT", key, _a.unix_seconds(unix_time_seconds)]
@@ -126,9 +108,7 @@ def encode_hexpireat(
         words.append("GT")
     if lt:
         words.append("LT")
-    words.append("FIELDS")
-    words.append(_a.count(fields))
-    words += fields
+    words += ("FIELDS", _a.count(fields), *fields)
     return tuple(words)
 
 
@@ -157,16 +137,7 @@ def encode_hgetex(
 ) -> tuple[Arg, ...]:
     """Return the words of HGETEX."""
     if (ex is not None, px is not None, exat is not None, pxat is not None, persist).count(True) > 1:
-        raise _a.at_most_one(
-            "HGETEX",
-            (
-                "ex",
-                "px",
-                "exat",
-                "pxat",
-                "persist",
-            ),
-        )
+        raise _a.at_most_one("HGETEX", ("ex", "px", "exat", "pxat", "persist"))
     if not fields:
         raise _a.empty("HGETEX", "fields")
     words: list[Arg] = ["HGETEX", key]
@@ -180,9 +151,7 @@ def encode_hgetex(
         words += ("PXAT", _a.unix_milliseconds(pxat))
     if persist:
         words.append("PERSIST")
-    words.append("FIELDS")
-    words.append(_a.count(fields))
-    words += fields
+    words += ("FIELDS", _a.count(fields), *fields)
     return tuple(words)
 
 
@@ -215,15 +184,7 @@ def encode_hpexpire(
 ) -> tuple[Arg, ...]:
     """Return the words of HPEXPIRE."""
     if (nx, xx, gt, lt).count(True) > 1:
-        raise _a.at_most_one(
-            "HPEXPIRE",
-            (
-                "nx",
-                "xx",
-                "gt",
-                "lt",
-            ),
-        )
+        raise _a.at_most_one("HPEXPIRE", ("nx", "xx", "gt", "lt"))
     if not fields:
         raise _a.empty("HPEXPIRE", "fields")
     words: list[Arg] = ["HPEXPIRE", key, _a.milliseconds(milliseconds)]
@@ -235,9 +196,7 @@ def encode_hpexpire(
         words.append("GT")
     if lt:
         words.append("LT")
-    words.append("FIELDS")
-    words.append(_a.count(fields))
-    words += fields
+    words += ("FIELDS", _a.count(fields), *fields)
     return tuple(words)
 
 
@@ -252,15 +211,7 @@ def encode_hpexpireat(
 ) -> tuple[Arg, ...]:
     """Return the words of HPEXPIREAT."""
     if (nx, xx, gt, lt).count(True) > 1:
-        raise _a.at_most_one(
-            "HPEXPIREAT",
-            (
-                "nx",
-                "xx",
-                "gt",
-                "lt",
-            ),
-        )
+        raise _a.at_most_one("HPEXPIREAT", ("nx", "xx", "gt", "lt"))
     if not fields:
         raise _a.empty("HPEXPIREAT", "fields")
     words: list[Arg] = ["HPEXPIREAT", key, _a.unix_milliseconds(unix_time_milliseconds)]
@@ -272,9 +223,7 @@ def encode_hpexpireat(
         words.append("GT")
     if lt:
         words.append("LT")
-    words.append("FIELDS")
-    words.append(_a.count(fields))
-    words += fields
+    words += ("FIELDS", _a.count(fields), *fields)
     return tuple(words)
 
 
@@ -343,32 +292,11 @@ def encode_hsetex(
 ) -> tuple[Arg, ...]:
     """Return the words of HSETEX."""
     if (nx, xx).count(True) > 1:
-        raise _a.at_most_one(
-            "HSETEX",
-            (
-                "nx",
-                "xx",
-            ),
-        )
+        raise _a.at_most_one("HSETEX", ("nx", "xx"))
     if (fnx, fxx).count(True) > 1:
-        raise _a.at_most_one(
-            "HSETEX",
-            (
-                "fnx",
-                "fxx",
-            ),
-        )
+        raise _a.at_most_one("HSETEX", ("fnx", "fxx"))
     if (ex is not None, px is not None, exat is not None, pxat is not None, keepttl).count(True) > 1:
-        raise _a.at_most_one(
-            "HSETEX",
-            (
-                "ex",
-                "px",
-                "exat",
-                "pxat",
-                "keepttl",
-            ),
-        )
+        raise _a.at_most_one("HSETEX", ("ex", "px", "exat", "pxat", "keepttl"))
     if not mapping:
         raise _a.empty("HSETEX", "mapping")
     words: list[Arg] = ["HSETEX", key]
@@ -390,8 +318,7 @@ def encode_hsetex(
         words += ("PXAT", _a.unix_milliseconds(pxat))
     if keepttl:
         words.append("KEEPTTL")
-    words.append("FIELDS")
-    words.append(_a.count(mapping))
+    words += ("FIELDS", _a.count(mapping))
     for left, right in mapping.items():
         words += (left, right)
     return tuple(words)
@@ -430,7 +357,7 @@ class HashCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            fields: text, bytes or a number.
+            fields: any number of them: text, bytes or a number.
 
         Returns:
             ``int``
@@ -477,11 +404,11 @@ class HashCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             seconds: whole seconds, or a timedelta.
-            fields: text, bytes or a number.
-            nx: False by default.
-            xx: False by default.
-            gt: False by default.
-            lt: False by default.
+            fields: any number of them: text, bytes or a number.
+            nx: add ``NX``.
+            xx: add ``XX``.
+            gt: add ``GT``.
+            lt: add ``LT``.
 
         Returns:
             ``list[int]``
@@ -510,11 +437,11 @@ class HashCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             unix_time_seconds: seconds since 1970, or a datetime.
-            fields: text, bytes or a number.
-            nx: False by default.
-            xx: False by default.
-            gt: False by default.
-            lt: False by default.
+            fields: any number of them: text, bytes or a number.
+            nx: add ``NX``.
+            xx: add ``XX``.
+            gt: add ``GT``.
+            lt: add ``LT``.
 
         Returns:
             ``list[int]``
@@ -532,7 +459,7 @@ class HashCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            fields: text, bytes or a number.
+            fields: any number of them: text, bytes or a number.
 
         Returns:
             ``list[int]``
@@ -585,7 +512,7 @@ class HashCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            fields: text, bytes or a number.
+            fields: any number of them: text, bytes or a number.
 
         Returns:
             ``list[S | None]``
@@ -613,12 +540,12 @@ class HashCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            fields: text, bytes or a number.
-            ex: whole seconds, or a timedelta.
-            px: whole milliseconds, or a timedelta.
-            exat: seconds since 1970, or a datetime.
-            pxat: milliseconds since 1970, or a datetime.
-            persist: False by default.
+            fields: any number of them: text, bytes or a number.
+            ex: ``EX``, whole seconds, or a timedelta.
+            px: ``PX``, whole milliseconds, or a timedelta.
+            exat: ``EXAT``, seconds since 1970, or a datetime.
+            pxat: ``PXAT``, milliseconds since 1970, or a datetime.
+            persist: add ``PERSIST``.
 
         Returns:
             ``list[S | None]``
@@ -745,7 +672,7 @@ class HashCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            fields: text, bytes or a number.
+            fields: any number of them: text, bytes or a number.
 
         Returns:
             ``list[int]``
@@ -774,11 +701,11 @@ class HashCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             milliseconds: whole milliseconds, or a timedelta.
-            fields: text, bytes or a number.
-            nx: False by default.
-            xx: False by default.
-            gt: False by default.
-            lt: False by default.
+            fields: any number of them: text, bytes or a number.
+            nx: add ``NX``.
+            xx: add ``XX``.
+            gt: add ``GT``.
+            lt: add ``LT``.
 
         Returns:
             ``list[int]``
@@ -807,11 +734,11 @@ class HashCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             unix_time_milliseconds: milliseconds since 1970, or a datetime.
-            fields: text, bytes or a number.
-            nx: False by default.
-            xx: False by default.
-            gt: False by default.
-            lt: False by default.
+            fields: any number of them: text, bytes or a number.
+            nx: add ``NX``.
+            xx: add ``XX``.
+            gt: add ``GT``.
+            lt: add ``LT``.
 
         Returns:
             ``list[int]``
@@ -829,7 +756,7 @@ class HashCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            fields: text, bytes or a number.
+            fields: any number of them: text, bytes or a number.
 
         Returns:
             ``list[int]``
@@ -847,7 +774,7 @@ class HashCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            fields: text, bytes or a number.
+            fields: any number of them: text, bytes or a number.
 
         Returns:
             ``list[int]``
@@ -868,9 +795,7 @@ class HashCommands(AwaitedFace[S]):
     async def hrandfield(self, key: Key, /, count: None = None, *, withvalues: bool = False) -> S | None: ...
 
     @overload
-    async def hrandfield(
-        self, key: Key, /, count: int | None = None, *, withvalues: bool = False
-    ) -> list[tuple[S, S]] | list[S] | S | None: ...
+    async def hrandfield(self, key: Key, /, count: int, *, withvalues: bool = False) -> list[tuple[S, S]] | list[S]: ...
 
     async def hrandfield(
         self, key: Key, /, count: int | None = None, *, withvalues: bool = False
@@ -882,7 +807,7 @@ class HashCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             count: a whole number.
-            withvalues: False by default.
+            withvalues: add ``WITHVALUES``.
 
         Returns:
             ``list[tuple[S, S]]`` with ``count`` and ``withvalues``;
@@ -953,9 +878,9 @@ class HashCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             cursor: a whole number.
-            match: a glob-style pattern, as text or bytes.
-            count: a whole number.
-            novalues: False by default.
+            match: ``MATCH``, a glob-style pattern, as text or bytes.
+            count: ``COUNT``, a whole number.
+            novalues: add ``NOVALUES``.
 
         Returns:
             ``tuple[int, list[S]]`` with ``novalues``;
@@ -1030,15 +955,15 @@ class HashCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             mapping: a mapping.
-            nx: False by default.
-            xx: False by default.
-            fnx: False by default.
-            fxx: False by default.
-            ex: whole seconds, or a timedelta.
-            px: whole milliseconds, or a timedelta.
-            exat: seconds since 1970, or a datetime.
-            pxat: milliseconds since 1970, or a datetime.
-            keepttl: False by default.
+            nx: add ``NX``.
+            xx: add ``XX``.
+            fnx: add ``FNX``.
+            fxx: add ``FXX``.
+            ex: ``EX``, whole seconds, or a timedelta.
+            px: ``PX``, whole milliseconds, or a timedelta.
+            exat: ``EXAT``, seconds since 1970, or a datetime.
+            pxat: ``PXAT``, milliseconds since 1970, or a datetime.
+            keepttl: add ``KEEPTTL``.
 
         Returns:
             ``bool``
@@ -1093,7 +1018,7 @@ class HashCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            fields: text, bytes or a number.
+            fields: any number of them: text, bytes or a number.
 
         Returns:
             ``list[int]``
@@ -1268,8 +1193,8 @@ class QueuedHashCommands(QueuedFace[S]):
 
     @overload
     def hrandfield(
-        self, key: Key, /, count: int | None = None, *, withvalues: bool = False
-    ) -> Queued[list[tuple[S, S]] | list[S] | S | None]: ...
+        self, key: Key, /, count: int, *, withvalues: bool = False
+    ) -> Queued[list[tuple[S, S]] | list[S]]: ...
 
     def hrandfield(
         self, key: Key, /, count: int | None = None, *, withvalues: bool = False
@@ -1434,7 +1359,7 @@ class HashStateCommands(AwaitedFace[S]):
 
         Args:
             fieldset_name: text, bytes or a number.
-            fields: text, bytes or a number.
+            fields: any number of them: text, bytes or a number.
 
         Returns:
             ``bool``
@@ -1453,7 +1378,7 @@ class HashStateCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             fieldset_name: text, bytes or a number.
-            values: text, bytes or a number.
+            values: any number of them: text, bytes or a number.
 
         Returns:
             ``bool``

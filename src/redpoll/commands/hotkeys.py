@@ -3,17 +3,23 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from redpoll import arguments as _a
 from redpoll import decoders as d
 from redpoll.faces import AwaitedFace, Queued, QueuedFace
-from redpoll.records import HotKeys
 from redpoll.spec import Spec
 from redpoll.types import Arg, Many, S, Seconds, Text
 
+if TYPE_CHECKING:
+    from redpoll.records.commands import HotKeys
+
 HOTKEYS_GET: Final[Spec[HotKeys[Text] | None]] = Spec(
-    "HOTKEYS GET", d.hot_keys, request_policy="special", response_policy="special"
+    "HOTKEYS GET",
+    lambda reply: d.commands.hot_keys(reply),
+    replay=True,
+    request_policy="special",
+    response_policy="special",
 )
 HOTKEYS_HELP: Final[Spec[list[str]]] = Spec("HOTKEYS HELP", d.list_of(d.to_str))
 HOTKEYS_RESET: Final[Spec[bool]] = Spec("HOTKEYS RESET", d.ok, request_policy="special")
@@ -106,8 +112,8 @@ class HotkeysCommands(AwaitedFace[S]):
         ``HOTKEYS START METRICS count [CPU] [NET] [COUNT k] [DURATION seconds] [SAMPLE ratio] [SLOTS count slot [slot ...]]``
 
         Args:
-            cpu: False by default.
-            net: False by default.
+            cpu: off by default.
+            net: off by default.
             count: a whole number.
             duration: whole seconds, or a timedelta.
             sample: a whole number.

@@ -14,14 +14,7 @@ from redpoll.types import Arg, Key, Many, S, Value
 PFADD: Final[Spec[bool]] = Spec("PFADD", d.flag, keys=(KeyRange(1, 1),))
 PFCOUNT: Final[Spec[int]] = Spec("PFCOUNT", keys=(KeyRange(1, -1),), replay=True, cacheable=True)
 PFDEBUG: Final[Spec[Any]] = Spec("PFDEBUG", keys=(KeyRange(2, 2),))
-PFMERGE: Final[Spec[bool]] = Spec(
-    "PFMERGE",
-    d.ok,
-    keys=(
-        KeyRange(1, 1),
-        KeyRange(2, -1),
-    ),
-)
+PFMERGE: Final[Spec[bool]] = Spec("PFMERGE", d.ok, keys=(KeyRange(1, 1), KeyRange(2, -1)))
 PFSELFTEST: Final[Spec[bool]] = Spec("PFSELFTEST", d.ok)
 
 
@@ -49,7 +42,7 @@ class HyperloglogCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            elements: text, bytes or a number.
+            elements: any number of them: text, bytes or a number.
 
         Returns:
             ``bool``

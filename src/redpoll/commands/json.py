@@ -18,12 +18,12 @@ JSON_ARRPOP: Final[Spec[Any]] = Spec("JSON.ARRPOP", keys=(KeyRange(1, 1),))
 JSON_ARRTRIM: Final[Spec[Any]] = Spec("JSON.ARRTRIM", keys=(KeyRange(1, 1),))
 JSON_CLEAR: Final[Spec[Any]] = Spec("JSON.CLEAR", keys=(KeyRange(1, 1),))
 JSON_DEBUG_HELP: Final[Spec[Any]] = Spec("JSON.DEBUG HELP")
-JSON_DEBUG_MEMORY: Final[Spec[Any]] = Spec("JSON.DEBUG MEMORY")
+JSON_DEBUG_MEMORY: Final[Spec[Any]] = Spec("JSON.DEBUG MEMORY", keys=(KeyRange(2, 2),))
 JSON_DEL: Final[Spec[Any]] = Spec("JSON.DEL", keys=(KeyRange(1, 1),))
 JSON_FORGET: Final[Spec[Any]] = Spec("JSON.FORGET", keys=(KeyRange(1, 1),))
 JSON_GET: Final[Spec[Any]] = Spec("JSON.GET", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
 JSON_MERGE: Final[Spec[Any]] = Spec("JSON.MERGE", keys=(KeyRange(1, 1),))
-JSON_MGET: Final[Spec[Any]] = Spec("JSON.MGET", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
+JSON_MGET: Final[Spec[Any]] = Spec("JSON.MGET", keys=(KeyRange(1, -2),), replay=True, cacheable=True)
 JSON_MSET: Final[Spec[Any]] = Spec("JSON.MSET", keys=(KeyRange(1, -1, 3),))
 JSON_NUMINCRBY: Final[Spec[Any]] = Spec("JSON.NUMINCRBY", keys=(KeyRange(1, 1),))
 JSON_NUMMULTBY: Final[Spec[Any]] = Spec("JSON.NUMMULTBY", keys=(KeyRange(1, 1),))
@@ -79,21 +79,12 @@ def encode_json_arrpop(
 ) -> tuple[Arg, ...]:
     """Return the words of JSON.ARRPOP."""
     if format is not None and format not in ("STRINGS", "EXPAND1", "EXPAND"):
-        raise _a.not_one_of(
-            "JSON.ARRPOP",
-            "format",
-            (
-                "STRINGS",
-                "EXPAND1",
-                "EXPAND",
-            ),
-        )
+        raise _a.not_one_of("JSON.ARRPOP", "format", ("STRINGS", "EXPAND1", "EXPAND"))
     if index is not None and (not path is not None):
         raise _a.requires("JSON.ARRPOP", "index", "path")
     words: list[Arg] = ["JSON.ARRPOP", key]
     if format is not None:
-        words.append("FORMAT")
-        words.append(format)
+        words += ("FORMAT", format)
     if path is not None:
         words.append(path)
         if index is not None:
@@ -143,15 +134,7 @@ def encode_json_get(
 ) -> tuple[Arg, ...]:
     """Return the words of JSON.GET."""
     if format is not None and format not in ("STRING", "EXPAND1", "EXPAND"):
-        raise _a.not_one_of(
-            "JSON.GET",
-            "format",
-            (
-                "STRING",
-                "EXPAND1",
-                "EXPAND",
-            ),
-        )
+        raise _a.not_one_of("JSON.GET", "format", ("STRING", "EXPAND1", "EXPAND"))
     words: list[Arg] = ["JSON.GET", key]
     if indent is not None:
         words += ("INDENT", indent)
@@ -160,8 +143,7 @@ def encode_json_get(
     if space is not None:
         words += ("SPACE", space)
     if format is not None:
-        words.append("FORMAT")
-        words.append(format)
+        words += ("FORMAT", format)
     words += paths
     return tuple(words)
 
@@ -171,19 +153,10 @@ def encode_json_merge(
 ) -> tuple[Arg, ...]:
     """Return the words of JSON.MERGE."""
     if format is not None and format not in ("STRING", "JSON", "BSON"):
-        raise _a.not_one_of(
-            "JSON.MERGE",
-            "format",
-            (
-                "STRING",
-                "JSON",
-                "BSON",
-            ),
-        )
+        raise _a.not_one_of("JSON.MERGE", "format", ("STRING", "JSON", "BSON"))
     words: list[Arg] = ["JSON.MERGE", key, path, json]
     if format is not None:
-        words.append("FORMAT")
-        words.append(format)
+        words += ("FORMAT", format)
     return tuple(words)
 
 
@@ -239,45 +212,20 @@ def encode_json_set(
 ) -> tuple[Arg, ...]:
     """Return the words of JSON.SET."""
     if (nx, xx).count(True) > 1:
-        raise _a.at_most_one(
-            "JSON.SET",
-            (
-                "nx",
-                "xx",
-            ),
-        )
+        raise _a.at_most_one("JSON.SET", ("nx", "xx"))
     if fpha is not None and fpha not in ("BF16", "FP16", "FP32", "FP64"):
-        raise _a.not_one_of(
-            "JSON.SET",
-            "fpha",
-            (
-                "BF16",
-                "FP16",
-                "FP32",
-                "FP64",
-            ),
-        )
+        raise _a.not_one_of("JSON.SET", "fpha", ("BF16", "FP16", "FP32", "FP64"))
     if format is not None and format not in ("STRING", "JSON", "BSON"):
-        raise _a.not_one_of(
-            "JSON.SET",
-            "format",
-            (
-                "STRING",
-                "JSON",
-                "BSON",
-            ),
-        )
+        raise _a.not_one_of("JSON.SET", "format", ("STRING", "JSON", "BSON"))
     words: list[Arg] = ["JSON.SET", key, path, json]
     if nx:
         words.append("NX")
     if xx:
         words.append("XX")
     if fpha is not None:
-        words.append("FPHA")
-        words.append(fpha)
+        words += ("FPHA", fpha)
     if format is not None:
-        words.append("FORMAT")
-        words.append(format)
+        words += ("FORMAT", format)
     return tuple(words)
 
 
@@ -319,7 +267,7 @@ class JsonCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             path: text, bytes or a number.
-            jsons: text, bytes or a number.
+            jsons: any number of them: text, bytes or a number.
 
         Returns:
             ``Any``
@@ -362,7 +310,7 @@ class JsonCommands(AwaitedFace[S]):
             key: a key, as text or bytes.
             path: text, bytes or a number.
             index: a whole number.
-            jsons: text, bytes or a number.
+            jsons: any number of them: text, bytes or a number.
 
         Returns:
             ``Any``
@@ -406,7 +354,7 @@ class JsonCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            format: ``Literal['STRINGS', 'EXPAND1', 'EXPAND']``.
+            format: ``FORMAT``, ``Literal['STRINGS', 'EXPAND1', 'EXPAND']``.
             path: text, bytes or a number.
             index: a whole number.
 
@@ -540,11 +488,11 @@ class JsonCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            paths: text, bytes or a number.
-            indent: text, bytes or a number.
-            newline: text, bytes or a number.
-            space: text, bytes or a number.
-            format: ``Literal['STRING', 'EXPAND1', 'EXPAND']``.
+            paths: any number of them: text, bytes or a number.
+            indent: ``INDENT``, text, bytes or a number.
+            newline: ``NEWLINE``, text, bytes or a number.
+            space: ``SPACE``, text, bytes or a number.
+            format: ``FORMAT``, ``Literal['STRING', 'EXPAND1', 'EXPAND']``.
 
         Returns:
             ``Any``
@@ -566,7 +514,7 @@ class JsonCommands(AwaitedFace[S]):
             key: a key, as text or bytes.
             path: text, bytes or a number.
             json: text, bytes or a number.
-            format: ``Literal['STRING', 'JSON', 'BSON']``.
+            format: ``FORMAT``, ``Literal['STRING', 'JSON', 'BSON']``.
 
         Returns:
             ``Any``
@@ -745,10 +693,10 @@ class JsonCommands(AwaitedFace[S]):
             key: a key, as text or bytes.
             path: text, bytes or a number.
             json: text, bytes or a number.
-            nx: False by default.
-            xx: False by default.
-            fpha: ``Literal['BF16', 'FP16', 'FP32', 'FP64']``.
-            format: ``Literal['STRING', 'JSON', 'BSON']``.
+            nx: add ``NX``.
+            xx: add ``XX``.
+            fpha: ``FPHA``, ``Literal['BF16', 'FP16', 'FP32', 'FP64']``.
+            format: ``FORMAT``, ``Literal['STRING', 'JSON', 'BSON']``.
 
         Returns:
             ``Any``

@@ -3,27 +3,43 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from redpoll import decoders as d
 from redpoll.faces import AwaitedFace, Queued, QueuedFace
-from redpoll.records import LatencyEvent, LatencyHistogram
 from redpoll.spec import Spec
 from redpoll.types import S, Value
 
+if TYPE_CHECKING:
+    from redpoll.records.server import LatencyEvent, LatencyHistogram
+
 LATENCY_DOCTOR: Final[Spec[str]] = Spec(
-    "LATENCY DOCTOR", d.to_str, request_policy="all_nodes", response_policy="special"
+    "LATENCY DOCTOR", d.to_str, replay=True, request_policy="all_nodes", response_policy="special"
 )
-LATENCY_GRAPH: Final[Spec[str]] = Spec("LATENCY GRAPH", d.to_str, request_policy="all_nodes", response_policy="special")
+LATENCY_GRAPH: Final[Spec[str]] = Spec(
+    "LATENCY GRAPH", d.to_str, replay=True, request_policy="all_nodes", response_policy="special"
+)
 LATENCY_HELP: Final[Spec[list[str]]] = Spec("LATENCY HELP", d.list_of(d.to_str))
 LATENCY_HISTOGRAM: Final[Spec[dict[str, LatencyHistogram]]] = Spec(
-    "LATENCY HISTOGRAM", d.latency_histogram, request_policy="all_nodes", response_policy="special"
+    "LATENCY HISTOGRAM",
+    lambda reply: d.server.latency_histogram(reply),
+    replay=True,
+    request_policy="all_nodes",
+    response_policy="special",
 )
 LATENCY_HISTORY: Final[Spec[list[tuple[int, int]]]] = Spec(
-    "LATENCY HISTORY", d.latency_history, request_policy="all_nodes", response_policy="special"
+    "LATENCY HISTORY",
+    lambda reply: d.server.latency_history(reply),
+    replay=True,
+    request_policy="all_nodes",
+    response_policy="special",
 )
 LATENCY_LATEST: Final[Spec[list[LatencyEvent]]] = Spec(
-    "LATENCY LATEST", d.latency_latest, request_policy="all_nodes", response_policy="special"
+    "LATENCY LATEST",
+    lambda reply: d.server.latency_latest(reply),
+    replay=True,
+    request_policy="all_nodes",
+    response_policy="special",
 )
 LATENCY_RESET: Final[Spec[int]] = Spec("LATENCY RESET", request_policy="all_nodes", response_policy="agg_sum")
 
@@ -84,7 +100,7 @@ class LatencyCommands(AwaitedFace[S]):
         ``LATENCY HISTOGRAM [command [command ...]]``
 
         Args:
-            commands: text, bytes or a number.
+            commands: any number of them: text, bytes or a number.
 
         Returns:
             ``dict[str, LatencyHistogram]``
@@ -132,7 +148,7 @@ class LatencyCommands(AwaitedFace[S]):
         ``LATENCY RESET [event [event ...]]``
 
         Args:
-            events: text, bytes or a number.
+            events: any number of them: text, bytes or a number.
 
         Returns:
             ``int``

@@ -11,22 +11,8 @@ from redpoll.faces import AwaitedFace, Queued, QueuedFace
 from redpoll.spec import Block, KeyCount, KeyRange, Spec
 from redpoll.types import Arg, Key, Many, S, Text, Value
 
-BLMOVE: Final[Spec[Text | None]] = Spec(
-    "BLMOVE",
-    keys=(
-        KeyRange(1, 1),
-        KeyRange(2, 2),
-    ),
-    blocking=Block(-1, 1.0),
-)
-BLMOVEM: Final[Spec[list[Text] | None]] = Spec(
-    "BLMOVEM",
-    keys=(
-        KeyRange(1, 1),
-        KeyRange(2, 2),
-    ),
-    blocking=Block(5, 1.0),
-)
+BLMOVE: Final[Spec[Text | None]] = Spec("BLMOVE", keys=(KeyRange(1, 1), KeyRange(2, 2)), blocking=Block(-1, 1.0))
+BLMOVEM: Final[Spec[list[Text] | None]] = Spec("BLMOVEM", keys=(KeyRange(1, 1), KeyRange(2, 2)), blocking=Block(5, 1.0))
 BLMPOP: Final[Spec[tuple[Text, list[Text]] | None]] = Spec(
     "BLMPOP", d.opt(d.key_list), keys=(KeyCount(2, 3),), blocking=Block(1, 1.0)
 )
@@ -37,30 +23,13 @@ BRPOP: Final[Spec[tuple[Text, Text] | None]] = Spec(
     "BRPOP", d.opt(d.key_value), keys=(KeyRange(1, -2),), blocking=Block(-1, 1.0)
 )
 BRPOPLPUSH: Final[Spec[Text | None]] = Spec(
-    "BRPOPLPUSH",
-    keys=(
-        KeyRange(1, 1),
-        KeyRange(2, 2),
-    ),
-    blocking=Block(-1, 1.0),
+    "BRPOPLPUSH", keys=(KeyRange(1, 1), KeyRange(2, 2)), blocking=Block(-1, 1.0)
 )
 LINDEX: Final[Spec[Text | None]] = Spec("LINDEX", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
 LINSERT: Final[Spec[int]] = Spec("LINSERT", keys=(KeyRange(1, 1),))
 LLEN: Final[Spec[int]] = Spec("LLEN", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
-LMOVE: Final[Spec[Text | None]] = Spec(
-    "LMOVE",
-    keys=(
-        KeyRange(1, 1),
-        KeyRange(2, 2),
-    ),
-)
-LMOVEM: Final[Spec[list[Text] | None]] = Spec(
-    "LMOVEM",
-    keys=(
-        KeyRange(1, 1),
-        KeyRange(2, 2),
-    ),
-)
+LMOVE: Final[Spec[Text | None]] = Spec("LMOVE", keys=(KeyRange(1, 1), KeyRange(2, 2)))
+LMOVEM: Final[Spec[list[Text] | None]] = Spec("LMOVEM", keys=(KeyRange(1, 1), KeyRange(2, 2)))
 LMPOP: Final[Spec[tuple[Text, list[Text]] | None]] = Spec("LMPOP", d.opt(d.key_list), keys=(KeyCount(1, 2),))
 LPOP: Final[Spec[Text | None]] = Spec("LPOP", keys=(KeyRange(1, 1),))
 LPOP_COUNT: Final[Spec[list[Text] | None]] = Spec("LPOP", keys=(KeyRange(1, 1),))
@@ -74,13 +43,7 @@ LSET: Final[Spec[bool]] = Spec("LSET", d.ok, keys=(KeyRange(1, 1),))
 LTRIM: Final[Spec[bool]] = Spec("LTRIM", d.ok, keys=(KeyRange(1, 1),))
 RPOP: Final[Spec[Text | None]] = Spec("RPOP", keys=(KeyRange(1, 1),))
 RPOP_COUNT: Final[Spec[list[Text] | None]] = Spec("RPOP", keys=(KeyRange(1, 1),))
-RPOPLPUSH: Final[Spec[Text | None]] = Spec(
-    "RPOPLPUSH",
-    keys=(
-        KeyRange(1, 1),
-        KeyRange(2, 2),
-    ),
-)
+RPOPLPUSH: Final[Spec[Text | None]] = Spec("RPOPLPUSH", keys=(KeyRange(1, 1), KeyRange(2, 2)))
 RPUSH: Final[Spec[int]] = Spec("RPUSH", keys=(KeyRange(1, 1),))
 RPUSHX: Final[Spec[int]] = Spec("RPUSHX", keys=(KeyRange(1, 1),))
 
@@ -94,23 +57,9 @@ def encode_blmove(
 ) -> tuple[Arg, ...]:
     """Return the words of BLMOVE."""
     if wherefrom not in ("LEFT", "RIGHT"):
-        raise _a.not_one_of(
-            "BLMOVE",
-            "wherefrom",
-            (
-                "LEFT",
-                "RIGHT",
-            ),
-        )
+        raise _a.not_one_of("BLMOVE", "wherefrom", ("LEFT", "RIGHT"))
     if whereto not in ("LEFT", "RIGHT"):
-        raise _a.not_one_of(
-            "BLMOVE",
-            "whereto",
-            (
-                "LEFT",
-                "RIGHT",
-            ),
-        )
+        raise _a.not_one_of("BLMOVE", "whereto", ("LEFT", "RIGHT"))
     return ("BLMOVE", source, destination, wherefrom, whereto, timeout)
 
 
@@ -126,48 +75,15 @@ def encode_blmovem(
 ) -> tuple[Arg, ...]:
     """Return the words of BLMOVEM."""
     if wherefrom not in ("LEFT", "RIGHT"):
-        raise _a.not_one_of(
-            "BLMOVEM",
-            "wherefrom",
-            (
-                "LEFT",
-                "RIGHT",
-            ),
-        )
+        raise _a.not_one_of("BLMOVEM", "wherefrom", ("LEFT", "RIGHT"))
     if whereto not in ("LEFT", "RIGHT"):
-        raise _a.not_one_of(
-            "BLMOVEM",
-            "whereto",
-            (
-                "LEFT",
-                "RIGHT",
-            ),
-        )
+        raise _a.not_one_of("BLMOVEM", "whereto", ("LEFT", "RIGHT"))
     if (count is not None, exactly is not None).count(True) > 1:
-        raise _a.at_most_one(
-            "BLMOVEM",
-            (
-                "count",
-                "exactly",
-            ),
-        )
+        raise _a.at_most_one("BLMOVEM", ("count", "exactly"))
     if ordering is not None and ordering not in ("OBO", "BULK"):
-        raise _a.not_one_of(
-            "BLMOVEM",
-            "ordering",
-            (
-                "OBO",
-                "BULK",
-            ),
-        )
+        raise _a.not_one_of("BLMOVEM", "ordering", ("OBO", "BULK"))
     if len({count is not None or exactly is not None, ordering is not None}) != 1:
-        raise _a.all_or_none(
-            "BLMOVEM",
-            (
-                "count",
-                "ordering",
-            ),
-        )
+        raise _a.all_or_none("BLMOVEM", ("count", "ordering"))
     words: list[Arg] = ["BLMOVEM", source, destination, wherefrom, whereto, timeout]
     if (count is not None or exactly is not None) and ordering is not None:
         if count is not None:
@@ -183,14 +99,7 @@ def encode_blmpop(
 ) -> tuple[Arg, ...]:
     """Return the words of BLMPOP."""
     if where not in ("LEFT", "RIGHT"):
-        raise _a.not_one_of(
-            "BLMPOP",
-            "where",
-            (
-                "LEFT",
-                "RIGHT",
-            ),
-        )
+        raise _a.not_one_of("BLMPOP", "where", ("LEFT", "RIGHT"))
     if not keys:
         raise _a.empty("BLMPOP", "keys")
     words: list[Arg] = ["BLMPOP", timeout, _a.count(keys), *keys, where]
@@ -216,14 +125,7 @@ def encode_brpop(keys: Many[Key], timeout: float) -> tuple[Arg, ...]:
 def encode_linsert(key: Key, where: Literal["BEFORE", "AFTER"], pivot: Value, element: Value) -> tuple[Arg, ...]:
     """Return the words of LINSERT."""
     if where not in ("BEFORE", "AFTER"):
-        raise _a.not_one_of(
-            "LINSERT",
-            "where",
-            (
-                "BEFORE",
-                "AFTER",
-            ),
-        )
+        raise _a.not_one_of("LINSERT", "where", ("BEFORE", "AFTER"))
     return ("LINSERT", key, where, pivot, element)
 
 
@@ -232,23 +134,9 @@ def encode_lmove(
 ) -> tuple[Arg, ...]:
     """Return the words of LMOVE."""
     if wherefrom not in ("LEFT", "RIGHT"):
-        raise _a.not_one_of(
-            "LMOVE",
-            "wherefrom",
-            (
-                "LEFT",
-                "RIGHT",
-            ),
-        )
+        raise _a.not_one_of("LMOVE", "wherefrom", ("LEFT", "RIGHT"))
     if whereto not in ("LEFT", "RIGHT"):
-        raise _a.not_one_of(
-            "LMOVE",
-            "whereto",
-            (
-                "LEFT",
-                "RIGHT",
-            ),
-        )
+        raise _a.not_one_of("LMOVE", "whereto", ("LEFT", "RIGHT"))
     return ("LMOVE", source, destination, wherefrom, whereto)
 
 
@@ -263,48 +151,15 @@ def encode_lmovem(
 ) -> tuple[Arg, ...]:
     """Return the words of LMOVEM."""
     if wherefrom not in ("LEFT", "RIGHT"):
-        raise _a.not_one_of(
-            "LMOVEM",
-            "wherefrom",
-            (
-                "LEFT",
-                "RIGHT",
-            ),
-        )
+        raise _a.not_one_of("LMOVEM", "wherefrom", ("LEFT", "RIGHT"))
     if whereto not in ("LEFT", "RIGHT"):
-        raise _a.not_one_of(
-            "LMOVEM",
-            "whereto",
-            (
-                "LEFT",
-                "RIGHT",
-            ),
-        )
+        raise _a.not_one_of("LMOVEM", "whereto", ("LEFT", "RIGHT"))
     if (count is not None, exactly is not None).count(True) > 1:
-        raise _a.at_most_one(
-            "LMOVEM",
-            (
-                "count",
-                "exactly",
-            ),
-        )
+        raise _a.at_most_one("LMOVEM", ("count", "exactly"))
     if ordering is not None and ordering not in ("OBO", "BULK"):
-        raise _a.not_one_of(
-            "LMOVEM",
-            "ordering",
-            (
-                "OBO",
-                "BULK",
-            ),
-        )
+        raise _a.not_one_of("LMOVEM", "ordering", ("OBO", "BULK"))
     if len({count is not None or exactly is not None, ordering is not None}) != 1:
-        raise _a.all_or_none(
-            "LMOVEM",
-            (
-                "count",
-                "ordering",
-            ),
-        )
+        raise _a.all_or_none("LMOVEM", ("count", "ordering"))
     words: list[Arg] = ["LMOVEM", source, destination, wherefrom, whereto]
     if (count is not None or exactly is not None) and ordering is not None:
         if count is not None:
@@ -318,14 +173,7 @@ def encode_lmovem(
 def encode_lmpop(keys: Many[Key], where: Literal["LEFT", "RIGHT"], count: int | None) -> tuple[Arg, ...]:
     """Return the words of LMPOP."""
     if where not in ("LEFT", "RIGHT"):
-        raise _a.not_one_of(
-            "LMPOP",
-            "where",
-            (
-                "LEFT",
-                "RIGHT",
-            ),
-        )
+        raise _a.not_one_of("LMPOP", "where", ("LEFT", "RIGHT"))
     if not keys:
         raise _a.empty("LMPOP", "keys")
     words: list[Arg] = ["LMPOP", _a.count(keys), *keys, where]
@@ -447,8 +295,8 @@ class ListCommands(AwaitedFace[S]):
             wherefrom: ``Literal['LEFT', 'RIGHT']``.
             whereto: ``Literal['LEFT', 'RIGHT']``.
             timeout: a number.
-            count: a whole number.
-            exactly: a whole number.
+            count: ``COUNT``, a whole number.
+            exactly: ``EXACTLY``, a whole number.
             ordering: ``Literal['OBO', 'BULK']``.
 
         Returns:
@@ -473,7 +321,7 @@ class ListCommands(AwaitedFace[S]):
             timeout: a number.
             keys: ``Key | Many[Key]``.
             where: ``Literal['LEFT', 'RIGHT']``.
-            count: a whole number.
+            count: ``COUNT``, a whole number.
 
         Returns:
             ``tuple[S, list[S]] | None``
@@ -638,8 +486,8 @@ class ListCommands(AwaitedFace[S]):
             destination: a key, as text or bytes.
             wherefrom: ``Literal['LEFT', 'RIGHT']``.
             whereto: ``Literal['LEFT', 'RIGHT']``.
-            count: a whole number.
-            exactly: a whole number.
+            count: ``COUNT``, a whole number.
+            exactly: ``EXACTLY``, a whole number.
             ordering: ``Literal['OBO', 'BULK']``.
 
         Returns:
@@ -661,7 +509,7 @@ class ListCommands(AwaitedFace[S]):
         Args:
             keys: ``Key | Many[Key]``.
             where: ``Literal['LEFT', 'RIGHT']``.
-            count: a whole number.
+            count: ``COUNT``, a whole number.
 
         Returns:
             ``tuple[S, list[S]] | None``
@@ -727,9 +575,9 @@ class ListCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             element: text, bytes or a number.
-            rank: a whole number.
-            count: a whole number.
-            maxlen: a whole number.
+            rank: ``RANK``, a whole number.
+            count: ``COUNT``, a whole number.
+            maxlen: ``MAXLEN``, a whole number.
 
         Returns:
             ``list[int]`` with ``count``;
@@ -751,7 +599,7 @@ class ListCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            elements: text, bytes or a number.
+            elements: any number of them: text, bytes or a number.
 
         Returns:
             ``int``
@@ -769,7 +617,7 @@ class ListCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            elements: text, bytes or a number.
+            elements: any number of them: text, bytes or a number.
 
         Returns:
             ``int``
@@ -910,7 +758,7 @@ class ListCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            elements: text, bytes or a number.
+            elements: any number of them: text, bytes or a number.
 
         Returns:
             ``int``
@@ -928,7 +776,7 @@ class ListCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            elements: text, bytes or a number.
+            elements: any number of them: text, bytes or a number.
 
         Returns:
             ``int``

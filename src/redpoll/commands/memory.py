@@ -3,28 +3,34 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from redpoll import decoders as d
 from redpoll.faces import AwaitedFace, Queued, QueuedFace
-from redpoll.records import MemoryStats
 from redpoll.spec import KeyRange, Spec
 from redpoll.types import Arg, Key, S
 
+if TYPE_CHECKING:
+    from redpoll.records.server import MemoryStats
+
 MEMORY_DOCTOR: Final[Spec[str]] = Spec(
-    "MEMORY DOCTOR", d.to_str, request_policy="all_shards", response_policy="special"
+    "MEMORY DOCTOR", d.to_str, replay=True, request_policy="all_shards", response_policy="special"
 )
 MEMORY_HELP: Final[Spec[list[str]]] = Spec("MEMORY HELP", d.list_of(d.to_str))
 MEMORY_MALLOC_STATS: Final[Spec[str]] = Spec(
-    "MEMORY MALLOC-STATS", d.to_str, request_policy="all_shards", response_policy="special"
+    "MEMORY MALLOC-STATS", d.to_str, replay=True, request_policy="all_shards", response_policy="special"
 )
 MEMORY_PURGE: Final[Spec[bool]] = Spec(
     "MEMORY PURGE", d.ok, request_policy="all_shards", response_policy="all_succeeded"
 )
 MEMORY_STATS: Final[Spec[MemoryStats]] = Spec(
-    "MEMORY STATS", d.memory_stats, request_policy="all_shards", response_policy="special"
+    "MEMORY STATS",
+    lambda reply: d.server.memory_stats(reply),
+    replay=True,
+    request_policy="all_shards",
+    response_policy="special",
 )
-MEMORY_USAGE: Final[Spec[int | None]] = Spec("MEMORY USAGE", keys=(KeyRange(2, 2),), replay=True, cacheable=True)
+MEMORY_USAGE: Final[Spec[int | None]] = Spec("MEMORY USAGE", keys=(KeyRange(2, 2),), replay=True)
 
 
 def encode_memory_usage(key: Key, samples: int | None) -> tuple[Arg, ...]:
@@ -115,7 +121,7 @@ class MemoryCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            samples: a whole number.
+            samples: ``SAMPLES``, a whole number.
 
         Returns:
             ``int | None``

@@ -3,17 +3,19 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from redpoll import arguments as _a
 from redpoll import decoders as d
 from redpoll.faces import AwaitedFace, Queued, QueuedFace
-from redpoll.records import ModuleInfo
 from redpoll.spec import Spec
 from redpoll.types import Arg, Many, Pairs, S, Value
 
+if TYPE_CHECKING:
+    from redpoll.records.server import ModuleInfo
+
 MODULE_HELP: Final[Spec[list[str]]] = Spec("MODULE HELP", d.list_of(d.to_str))
-MODULE_LIST: Final[Spec[list[ModuleInfo]]] = Spec("MODULE LIST", d.modules)
+MODULE_LIST: Final[Spec[list[ModuleInfo]]] = Spec("MODULE LIST", lambda reply: d.server.modules(reply), replay=True)
 MODULE_LOAD: Final[Spec[bool]] = Spec("MODULE LOAD", d.ok)
 MODULE_LOADEX: Final[Spec[bool]] = Spec("MODULE LOADEX", d.ok)
 MODULE_UNLOAD: Final[Spec[bool]] = Spec("MODULE UNLOAD", d.ok)
@@ -23,7 +25,6 @@ def encode_module_loadex(path: Value, config: Pairs[Value, Value] | None, args: 
     """Return the words of MODULE LOADEX."""
     words: list[Arg] = ["MODULE", "LOADEX", path]
     if config is not None:
-        words.append("CONFIG")
         if not config:
             raise _a.empty("MODULE LOADEX", "config")
         for left, right in config.items():
@@ -31,8 +32,7 @@ def encode_module_loadex(path: Value, config: Pairs[Value, Value] | None, args: 
     if args is not None:
         if not args:
             raise _a.empty("MODULE LOADEX", "args")
-        words.append("ARGS")
-        words += args
+        words += ("ARGS", *args)
     return tuple(words)
 
 
@@ -76,7 +76,7 @@ class ModuleCommands(AwaitedFace[S]):
 
         Args:
             path: text, bytes or a number.
-            args: text, bytes or a number.
+            args: any number of them: text, bytes or a number.
 
         Returns:
             ``bool``
@@ -96,8 +96,8 @@ class ModuleCommands(AwaitedFace[S]):
 
         Args:
             path: text, bytes or a number.
-            config: a mapping.
-            args: a collection: text, bytes or a number.
+            config: ``CONFIG``, a mapping.
+            args: ``ARGS``, a collection: text, bytes or a number.
 
         Returns:
             ``bool``

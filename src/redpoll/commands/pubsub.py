@@ -11,12 +11,12 @@ from redpoll.spec import Spec
 from redpoll.types import Arg, Pattern, S, Text, Value
 
 PUBLISH: Final[Spec[int]] = Spec("PUBLISH")
-PUBSUB_CHANNELS: Final[Spec[list[Text]]] = Spec("PUBSUB CHANNELS")
+PUBSUB_CHANNELS: Final[Spec[list[Text]]] = Spec("PUBSUB CHANNELS", replay=True)
 PUBSUB_HELP: Final[Spec[list[str]]] = Spec("PUBSUB HELP", d.list_of(d.to_str))
-PUBSUB_NUMPAT: Final[Spec[int]] = Spec("PUBSUB NUMPAT")
-PUBSUB_NUMSUB: Final[Spec[dict[Text, int]]] = Spec("PUBSUB NUMSUB", d.as_map)
-PUBSUB_SHARDCHANNELS: Final[Spec[list[Text]]] = Spec("PUBSUB SHARDCHANNELS")
-PUBSUB_SHARDNUMSUB: Final[Spec[dict[Text, int]]] = Spec("PUBSUB SHARDNUMSUB", d.as_map)
+PUBSUB_NUMPAT: Final[Spec[int]] = Spec("PUBSUB NUMPAT", replay=True)
+PUBSUB_NUMSUB: Final[Spec[dict[Text, int]]] = Spec("PUBSUB NUMSUB", d.as_map, replay=True)
+PUBSUB_SHARDCHANNELS: Final[Spec[list[Text]]] = Spec("PUBSUB SHARDCHANNELS", replay=True)
+PUBSUB_SHARDNUMSUB: Final[Spec[dict[Text, int]]] = Spec("PUBSUB SHARDNUMSUB", d.as_map, replay=True)
 SPUBLISH: Final[Spec[int]] = Spec("SPUBLISH")
 
 
@@ -110,7 +110,7 @@ class PubsubCommands(AwaitedFace[S]):
         ``PUBSUB NUMSUB [channel [channel ...]]``
 
         Args:
-            channels: text, bytes or a number.
+            channels: any number of them: text, bytes or a number.
 
         Returns:
             ``dict[S, int]``
@@ -144,7 +144,7 @@ class PubsubCommands(AwaitedFace[S]):
         ``PUBSUB SHARDNUMSUB [shardchannel [shardchannel ...]]``
 
         Args:
-            shardchannels: text, bytes or a number.
+            shardchannels: any number of them: text, bytes or a number.
 
         Returns:
             ``dict[S, int]``

@@ -16,7 +16,7 @@ EVALSHA: Final[Spec[Any]] = Spec("EVALSHA", keys=(KeyCount(2, 3),))
 EVALSHA_RO: Final[Spec[Any]] = Spec("EVALSHA_RO", keys=(KeyCount(2, 3),))
 EVAL_RO: Final[Spec[Any]] = Spec("EVAL_RO", keys=(KeyCount(2, 3),))
 SCRIPT_EXISTS: Final[Spec[list[bool]]] = Spec(
-    "SCRIPT EXISTS", d.list_of(d.flag), request_policy="all_shards", response_policy="agg_logical_and"
+    "SCRIPT EXISTS", d.list_of(d.flag), replay=True, request_policy="all_shards", response_policy="agg_logical_and"
 )
 SCRIPT_FLUSH: Final[Spec[bool]] = Spec(
     "SCRIPT FLUSH", d.ok, request_policy="all_nodes", response_policy="all_succeeded"
@@ -24,9 +24,9 @@ SCRIPT_FLUSH: Final[Spec[bool]] = Spec(
 SCRIPT_HELP: Final[Spec[list[str]]] = Spec("SCRIPT HELP", d.list_of(d.to_str))
 SCRIPT_KILL: Final[Spec[bool]] = Spec("SCRIPT KILL", d.ok, request_policy="all_shards", response_policy="one_succeeded")
 SCRIPT_LOAD: Final[Spec[str]] = Spec(
-    "SCRIPT LOAD", d.to_str, request_policy="all_nodes", response_policy="all_succeeded"
+    "SCRIPT LOAD", d.to_str, replay=True, request_policy="all_nodes", response_policy="all_succeeded"
 )
-SCRIPT_SHOW: Final[Spec[str]] = Spec("SCRIPT SHOW", d.to_str)
+SCRIPT_SHOW: Final[Spec[str]] = Spec("SCRIPT SHOW", d.to_str, replay=True)
 SCRIPT_DEBUG: Final[Spec[bool]] = Spec("SCRIPT DEBUG", d.ok, dedicated=True)
 
 
@@ -37,18 +37,12 @@ def encode_script_exists(sha1s: tuple[Value, ...]) -> tuple[Arg, ...]:
     return ("SCRIPT", "EXISTS", *sha1s)
 
 
-def encode_script_flush(async_: bool, sync: bool) -> tuple[Arg, ...]:
+def encode_script_flush(asynchronous: bool, sync: bool) -> tuple[Arg, ...]:
     """Return the words of SCRIPT FLUSH."""
-    if (async_, sync).count(True) > 1:
-        raise _a.at_most_one(
-            "SCRIPT FLUSH",
-            (
-                "async_",
-                "sync",
-            ),
-        )
+    if (asynchronous, sync).count(True) > 1:
+        raise _a.at_most_one("SCRIPT FLUSH", ("asynchronous", "sync"))
     words: list[Arg] = ["SCRIPT", "FLUSH"]
-    if async_:
+    if asynchronous:
         words.append("ASYNC")
     if sync:
         words.append("SYNC")
@@ -58,15 +52,7 @@ def encode_script_flush(async_: bool, sync: bool) -> tuple[Arg, ...]:
 def encode_script_debug(mode: Literal["YES", "SYNC", "NO"], engine: Value | None) -> tuple[Arg, ...]:
     """Return the words of SCRIPT DEBUG."""
     if mode not in ("YES", "SYNC", "NO"):
-        raise _a.not_one_of(
-            "SCRIPT DEBUG",
-            "mode",
-            (
-                "YES",
-                "SYNC",
-                "NO",
-            ),
-        )
+        raise _a.not_one_of("SCRIPT DEBUG", "mode", ("YES", "SYNC", "NO"))
     words: list[Arg] = ["SCRIPT", "DEBUG", mode]
     if engine is not None:
         words.append(engine)
@@ -156,7 +142,7 @@ class ScriptingCommands(AwaitedFace[S]):
         ``SCRIPT EXISTS sha1 [sha1 ...]``
 
         Args:
-            sha1s: text, bytes or a number.
+            sha1s: any number of them: text, bytes or a number.
 
         Returns:
             ``list[bool]``
@@ -167,14 +153,14 @@ class ScriptingCommands(AwaitedFace[S]):
         """
         return await self._run(SCRIPT_EXISTS, encode_script_exists(sha1s))
 
-    async def script_flush(self, *, async_: bool = False, sync: bool = False) -> bool:
+    async def script_flush(self, *, asynchronous: bool = False, sync: bool = False) -> bool:
         """Empty the script cache, at once or in the background.
 
         ``SCRIPT FLUSH [ASYNC|SYNC]``
 
         Args:
-            async_: False by default.
-            sync: False by default.
+            asynchronous: add ``ASYNC``.
+            sync: add ``SYNC``.
 
         Returns:
             ``bool``
@@ -183,7 +169,7 @@ class ScriptingCommands(AwaitedFace[S]):
         Since Redis 2.6.0, Valkey 2.6.0.
         See https://redis.io/docs/latest/commands/script-flush/
         """
-        return await self._run(SCRIPT_FLUSH, encode_script_flush(async_, sync))
+        return await self._run(SCRIPT_FLUSH, encode_script_flush(asynchronous, sync))
 
     async def script_help(self) -> list[str]:
         """Return the lines of text that describe each SCRIPT subcommand.
@@ -273,9 +259,9 @@ class QueuedScriptingCommands(QueuedFace[S]):
         """Queue SCRIPT EXISTS; arguments and result as awaited."""
         return self._queue(SCRIPT_EXISTS, encode_script_exists(sha1s))
 
-    def script_flush(self, *, async_: bool = False, sync: bool = False) -> Queued[bool]:
+    def script_flush(self, *, asynchronous: bool = False, sync: bool = False) -> Queued[bool]:
         """Queue SCRIPT FLUSH; arguments and result as awaited."""
-        return self._queue(SCRIPT_FLUSH, encode_script_flush(async_, sync))
+        return self._queue(SCRIPT_FLUSH, encode_script_flush(asynchronous, sync))
 
     def script_help(self) -> Queued[list[str]]:
         """Queue SCRIPT HELP; arguments and result as awaited."""

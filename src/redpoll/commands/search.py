@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from redpoll import arguments as _a
 from redpoll.faces import AwaitedFace, Queued, QueuedFace
 from redpoll.spec import KeyRange, Spec
-from redpoll.types import Arg, Many, S, Value
+from redpoll.types import Arg, Key, Many, S, Value
 
 FT_AGGREGATE: Final[Spec[Any]] = Spec("FT.AGGREGATE", replay=True)
 FT_ALIASADD: Final[Spec[Any]] = Spec("FT.ALIASADD")
@@ -20,7 +20,7 @@ FT_CONFIG_GET: Final[Spec[Any]] = Spec("FT.CONFIG GET", replay=True)
 FT_CONFIG_HELP: Final[Spec[Any]] = Spec("FT.CONFIG HELP", replay=True)
 FT_CONFIG_SET: Final[Spec[Any]] = Spec("FT.CONFIG SET")
 FT_CREATE: Final[Spec[Any]] = Spec("FT.CREATE")
-FT_CURSOR_DEL: Final[Spec[Any]] = Spec("FT.CURSOR DEL", replay=True, request_policy="special")
+FT_CURSOR_DEL: Final[Spec[Any]] = Spec("FT.CURSOR DEL", request_policy="special")
 FT_CURSOR_READ: Final[Spec[Any]] = Spec("FT.CURSOR READ", request_policy="special")
 FT_DICTADD: Final[Spec[Any]] = Spec("FT.DICTADD")
 FT_DICTDEL: Final[Spec[Any]] = Spec("FT.DICTDEL")
@@ -55,10 +55,7 @@ def encode_ft_alter(index: Value, field: Value, options: Value, skipinitialscan:
     words: list[Arg] = ["FT.ALTER", index]
     if skipinitialscan:
         words.append("SKIPINITIALSCAN")
-    words.append("SCHEMA")
-    words.append("ADD")
-    words.append(field)
-    words.append(options)
+    words += ("SCHEMA", "ADD", field, options)
     return tuple(words)
 
 
@@ -154,42 +151,26 @@ def encode_ft_spellcheck(
 ) -> tuple[Arg, ...]:
     """Return the words of FT.SPELLCHECK."""
     if inclusion is not None and inclusion not in ("INCLUDE", "EXCLUDE"):
-        raise _a.not_one_of(
-            "FT.SPELLCHECK",
-            "inclusion",
-            (
-                "INCLUDE",
-                "EXCLUDE",
-            ),
-        )
+        raise _a.not_one_of("FT.SPELLCHECK", "inclusion", ("INCLUDE", "EXCLUDE"))
     if len({inclusion is not None, dictionary is not None}) != 1:
-        raise _a.all_or_none(
-            "FT.SPELLCHECK",
-            (
-                "inclusion",
-                "dictionary",
-            ),
-        )
+        raise _a.all_or_none("FT.SPELLCHECK", ("inclusion", "dictionary"))
     if terms is not None and (not (inclusion is not None and dictionary is not None)):
         raise _a.requires("FT.SPELLCHECK", "terms", "inclusion")
     words: list[Arg] = ["FT.SPELLCHECK", index, query]
     if distance is not None:
         words += ("DISTANCE", distance)
     if inclusion is not None and dictionary is not None:
-        words.append("TERMS")
-        words.append(inclusion)
-        words.append(dictionary)
+        words += ("TERMS", inclusion, dictionary)
         if terms is not None:
             if not terms:
                 raise _a.empty("FT.SPELLCHECK", "terms")
-            words += ()
             words += terms
     if dialect is not None:
         words += ("DIALECT", dialect)
     return tuple(words)
 
 
-def encode_ft_sugadd(key: Value, string: Value, score: float, incr: bool, payload: Value | None) -> tuple[Arg, ...]:
+def encode_ft_sugadd(key: Key, string: Value, score: float, incr: bool, payload: Value | None) -> tuple[Arg, ...]:
     """Return the words of FT.SUGADD."""
     words: list[Arg] = ["FT.SUGADD", key, string, score]
     if incr:
@@ -200,7 +181,7 @@ def encode_ft_sugadd(key: Value, string: Value, score: float, incr: bool, payloa
 
 
 def encode_ft_sugget(
-    key: Value, prefix: Value, fuzzy: bool, withscores: bool, withpayloads: bool, max: int | None
+    key: Key, prefix: Value, fuzzy: bool, withscores: bool, withpayloads: bool, max: int | None
 ) -> tuple[Arg, ...]:
     """Return the words of FT.SUGGET."""
     words: list[Arg] = ["FT.SUGGET", key, prefix]
@@ -241,7 +222,7 @@ class SearchCommands(AwaitedFace[S]):
         Args:
             index: text, bytes or a number.
             query: text, bytes or a number.
-            args: text, bytes or a number.
+            args: any number of them: text, bytes or a number.
 
         Returns:
             ``Any``
@@ -331,7 +312,7 @@ class SearchCommands(AwaitedFace[S]):
             index: text, bytes or a number.
             field: text, bytes or a number.
             options: text, bytes or a number.
-            skipinitialscan: False by default.
+            skipinitialscan: add ``SKIPINITIALSCAN``.
 
         Returns:
             ``Any``
@@ -404,7 +385,7 @@ class SearchCommands(AwaitedFace[S]):
 
         Args:
             index: text, bytes or a number.
-            args: text, bytes or a number.
+            args: any number of them: text, bytes or a number.
 
         Returns:
             ``Any``
@@ -441,7 +422,7 @@ class SearchCommands(AwaitedFace[S]):
         Args:
             index: text, bytes or a number.
             cursor_id: a whole number.
-            count: a whole number.
+            count: ``COUNT``, a whole number.
 
         Returns:
             ``Any``
@@ -459,7 +440,7 @@ class SearchCommands(AwaitedFace[S]):
 
         Args:
             dict: text, bytes or a number.
-            terms: text, bytes or a number.
+            terms: any number of them: text, bytes or a number.
 
         Returns:
             ``Any``
@@ -477,7 +458,7 @@ class SearchCommands(AwaitedFace[S]):
 
         Args:
             dict: text, bytes or a number.
-            terms: text, bytes or a number.
+            terms: any number of them: text, bytes or a number.
 
         Returns:
             ``Any``
@@ -512,7 +493,7 @@ class SearchCommands(AwaitedFace[S]):
 
         Args:
             index: text, bytes or a number.
-            dd: False by default.
+            dd: add ``DD``.
 
         Returns:
             ``Any``
@@ -531,7 +512,7 @@ class SearchCommands(AwaitedFace[S]):
         Args:
             index: text, bytes or a number.
             query: text, bytes or a number.
-            dialect: a whole number. Since 2.4.3.
+            dialect: ``DIALECT``, a whole number. Since 2.4.3.
 
         Returns:
             ``Any``
@@ -550,7 +531,7 @@ class SearchCommands(AwaitedFace[S]):
         Args:
             index: text, bytes or a number.
             query: text, bytes or a number.
-            dialect: a whole number. Since 2.4.3.
+            dialect: ``DIALECT``, a whole number. Since 2.4.3.
 
         Returns:
             ``Any``
@@ -568,7 +549,7 @@ class SearchCommands(AwaitedFace[S]):
 
         Args:
             index: text, bytes or a number.
-            args: text, bytes or a number.
+            args: any number of them: text, bytes or a number.
 
         Returns:
             ``Any``
@@ -606,8 +587,8 @@ class SearchCommands(AwaitedFace[S]):
         Args:
             index: text, bytes or a number.
             querytype: ``Literal['SEARCH', 'AGGREGATE', 'HYBRID']``.
-            query: text, bytes or a number.
-            limited: False by default.
+            query: any number of them: text, bytes or a number.
+            limited: off by default.
 
         Returns:
             ``Any``
@@ -626,7 +607,7 @@ class SearchCommands(AwaitedFace[S]):
         Args:
             index: text, bytes or a number.
             query: text, bytes or a number.
-            args: text, bytes or a number.
+            args: any number of them: text, bytes or a number.
 
         Returns:
             ``Any``
@@ -655,11 +636,11 @@ class SearchCommands(AwaitedFace[S]):
         Args:
             index: text, bytes or a number.
             query: text, bytes or a number.
-            distance: a whole number.
+            distance: ``DISTANCE``, a whole number.
             inclusion: ``Literal['INCLUDE', 'EXCLUDE']``.
             dictionary: text, bytes or a number.
             terms: a collection: text, bytes or a number.
-            dialect: a whole number. Since 2.4.3.
+            dialect: ``DIALECT``, a whole number. Since 2.4.3.
 
         Returns:
             ``Any``
@@ -673,18 +654,18 @@ class SearchCommands(AwaitedFace[S]):
         )
 
     async def ft_sugadd(
-        self, key: Value, string: Value, score: float, *, incr: bool = False, payload: Value | None = None
+        self, key: Key, /, string: Value, score: float, *, incr: bool = False, payload: Value | None = None
     ) -> Any:
         """Store a completion with its weight and return how many the dictionary holds then.
 
         ``FT.SUGADD key string score [INCR] [PAYLOAD payload]``
 
         Args:
-            key: text, bytes or a number.
+            key: a key, as text or bytes.
             string: text, bytes or a number.
             score: a number.
-            incr: False by default.
-            payload: text, bytes or a number.
+            incr: add ``INCR``.
+            payload: ``PAYLOAD``, text, bytes or a number.
 
         Returns:
             ``Any``
@@ -695,13 +676,13 @@ class SearchCommands(AwaitedFace[S]):
         """
         return await self._run(FT_SUGADD, encode_ft_sugadd(key, string, score, incr, payload))
 
-    async def ft_sugdel(self, key: Value, string: Value) -> Any:
+    async def ft_sugdel(self, key: Key, /, string: Value) -> Any:
         """Drop one completion from a suggestion dictionary; return whether it was there.
 
         ``FT.SUGDEL key string``
 
         Args:
-            key: text, bytes or a number.
+            key: a key, as text or bytes.
             string: text, bytes or a number.
 
         Returns:
@@ -715,7 +696,8 @@ class SearchCommands(AwaitedFace[S]):
 
     async def ft_sugget(
         self,
-        key: Value,
+        key: Key,
+        /,
         prefix: Value,
         *,
         fuzzy: bool = False,
@@ -728,12 +710,12 @@ class SearchCommands(AwaitedFace[S]):
         ``FT.SUGGET key prefix [FUZZY] [WITHSCORES] [WITHPAYLOADS] [MAX max]``
 
         Args:
-            key: text, bytes or a number.
+            key: a key, as text or bytes.
             prefix: text, bytes or a number.
-            fuzzy: False by default.
-            withscores: False by default.
-            withpayloads: False by default.
-            max: a whole number.
+            fuzzy: add ``FUZZY``.
+            withscores: add ``WITHSCORES``.
+            withpayloads: add ``WITHPAYLOADS``.
+            max: ``MAX``, a whole number.
 
         Returns:
             ``Any``
@@ -744,13 +726,13 @@ class SearchCommands(AwaitedFace[S]):
         """
         return await self._run(FT_SUGGET, encode_ft_sugget(key, prefix, fuzzy, withscores, withpayloads, max))
 
-    async def ft_suglen(self, key: Value) -> Any:
+    async def ft_suglen(self, key: Key, /) -> Any:
         """Return how many completions a suggestion dictionary holds, 0 if it is missing.
 
         ``FT.SUGLEN key``
 
         Args:
-            key: text, bytes or a number.
+            key: a key, as text or bytes.
 
         Returns:
             ``Any``
@@ -788,8 +770,8 @@ class SearchCommands(AwaitedFace[S]):
         Args:
             index: text, bytes or a number.
             synonym_group_id: text, bytes or a number.
-            terms: text, bytes or a number.
-            skipinitialscan: False by default.
+            terms: any number of them: text, bytes or a number.
+            skipinitialscan: add ``SKIPINITIALSCAN``.
 
         Returns:
             ``Any``
@@ -945,18 +927,19 @@ class QueuedSearchCommands(QueuedFace[S]):
         )
 
     def ft_sugadd(
-        self, key: Value, string: Value, score: float, *, incr: bool = False, payload: Value | None = None
+        self, key: Key, /, string: Value, score: float, *, incr: bool = False, payload: Value | None = None
     ) -> Queued[Any]:
         """Queue FT.SUGADD; arguments and result as awaited."""
         return self._queue(FT_SUGADD, encode_ft_sugadd(key, string, score, incr, payload))
 
-    def ft_sugdel(self, key: Value, string: Value) -> Queued[Any]:
+    def ft_sugdel(self, key: Key, /, string: Value) -> Queued[Any]:
         """Queue FT.SUGDEL; arguments and result as awaited."""
         return self._queue(FT_SUGDEL, ("FT.SUGDEL", key, string))
 
     def ft_sugget(
         self,
-        key: Value,
+        key: Key,
+        /,
         prefix: Value,
         *,
         fuzzy: bool = False,
@@ -967,7 +950,7 @@ class QueuedSearchCommands(QueuedFace[S]):
         """Queue FT.SUGGET; arguments and result as awaited."""
         return self._queue(FT_SUGGET, encode_ft_sugget(key, prefix, fuzzy, withscores, withpayloads, max))
 
-    def ft_suglen(self, key: Value) -> Queued[Any]:
+    def ft_suglen(self, key: Key, /) -> Queued[Any]:
         """Queue FT.SUGLEN; arguments and result as awaited."""
         return self._queue(FT_SUGLEN, ("FT.SUGLEN", key))
 

@@ -11,53 +11,47 @@ from redpoll.faces import AwaitedFace, Queued, QueuedFace
 from redpoll.spec import Spec
 from redpoll.types import Arg, Many, Pairs, Pattern, S, Text, Value
 
-SENTINEL_CKQUORUM: Final[Spec[Text]] = Spec("SENTINEL CKQUORUM")
+SENTINEL_CKQUORUM: Final[Spec[Text]] = Spec("SENTINEL CKQUORUM", replay=True)
 SENTINEL_CONFIG: Final[Spec[Any]] = Spec("SENTINEL CONFIG")
 SENTINEL_DEBUG: Final[Spec[Any]] = Spec("SENTINEL DEBUG")
 SENTINEL_FAILOVER: Final[Spec[bool]] = Spec("SENTINEL FAILOVER", d.ok)
 SENTINEL_FLUSHCONFIG: Final[Spec[bool]] = Spec("SENTINEL FLUSHCONFIG", d.ok)
 SENTINEL_GET_MASTER_ADDR_BY_NAME: Final[Spec[tuple[Text, Text]]] = Spec(
-    "SENTINEL GET-MASTER-ADDR-BY-NAME", d.tuple_of(None, None)
+    "SENTINEL GET-MASTER-ADDR-BY-NAME", d.tuple_of(None, None), replay=True
 )
 SENTINEL_GET_PRIMARY_ADDR_BY_NAME: Final[Spec[tuple[Text, Text]]] = Spec(
-    "SENTINEL GET-PRIMARY-ADDR-BY-NAME", d.tuple_of(None, None)
+    "SENTINEL GET-PRIMARY-ADDR-BY-NAME", d.tuple_of(None, None), replay=True
 )
 SENTINEL_HELP: Final[Spec[list[Text]]] = Spec("SENTINEL HELP")
-SENTINEL_INFO_CACHE: Final[Spec[tuple[Any]]] = Spec("SENTINEL INFO-CACHE", d.tuple_of(None))
+SENTINEL_INFO_CACHE: Final[Spec[tuple[Any]]] = Spec("SENTINEL INFO-CACHE", d.tuple_of(None), replay=True)
 SENTINEL_IS_MASTER_DOWN_BY_ADDR: Final[Spec[tuple[bool, Text, int]]] = Spec(
     "SENTINEL IS-MASTER-DOWN-BY-ADDR", d.tuple_of(d.flag, None, None)
 )
 SENTINEL_IS_PRIMARY_DOWN_BY_ADDR: Final[Spec[tuple[bool, Text, int]]] = Spec(
     "SENTINEL IS-PRIMARY-DOWN-BY-ADDR", d.tuple_of(d.flag, None, None)
 )
-SENTINEL_MASTER: Final[Spec[dict[Text, Text]]] = Spec("SENTINEL MASTER", d.as_map)
-SENTINEL_MASTERS: Final[Spec[list[dict[Text, Text]]]] = Spec("SENTINEL MASTERS", d.list_of(d.as_map))
+SENTINEL_MASTER: Final[Spec[dict[Text, Text]]] = Spec("SENTINEL MASTER", d.as_map, replay=True)
+SENTINEL_MASTERS: Final[Spec[list[dict[Text, Text]]]] = Spec("SENTINEL MASTERS", d.list_of(d.as_map), replay=True)
 SENTINEL_MONITOR: Final[Spec[bool]] = Spec("SENTINEL MONITOR", d.ok)
-SENTINEL_MYID: Final[Spec[Text]] = Spec("SENTINEL MYID")
+SENTINEL_MYID: Final[Spec[Text]] = Spec("SENTINEL MYID", replay=True)
 SENTINEL_PENDING_SCRIPTS: Final[Spec[list[dict[str, Any]]]] = Spec(
-    "SENTINEL PENDING-SCRIPTS", d.list_of(d.map_of(d.to_str, None))
+    "SENTINEL PENDING-SCRIPTS", d.list_of(d.map_of(d.to_str, None)), replay=True
 )
-SENTINEL_PRIMARIES: Final[Spec[list[dict[Text, Text]]]] = Spec("SENTINEL PRIMARIES", d.list_of(d.as_map))
-SENTINEL_PRIMARY: Final[Spec[dict[Text, Text]]] = Spec("SENTINEL PRIMARY", d.as_map)
+SENTINEL_PRIMARIES: Final[Spec[list[dict[Text, Text]]]] = Spec("SENTINEL PRIMARIES", d.list_of(d.as_map), replay=True)
+SENTINEL_PRIMARY: Final[Spec[dict[Text, Text]]] = Spec("SENTINEL PRIMARY", d.as_map, replay=True)
 SENTINEL_REMOVE: Final[Spec[bool]] = Spec("SENTINEL REMOVE", d.ok)
-SENTINEL_REPLICAS: Final[Spec[list[dict[Text, Text]]]] = Spec("SENTINEL REPLICAS", d.list_of(d.as_map))
+SENTINEL_REPLICAS: Final[Spec[list[dict[Text, Text]]]] = Spec("SENTINEL REPLICAS", d.list_of(d.as_map), replay=True)
 SENTINEL_RESET: Final[Spec[int]] = Spec("SENTINEL RESET")
-SENTINEL_SENTINELS: Final[Spec[list[dict[Text, Text]]]] = Spec("SENTINEL SENTINELS", d.list_of(d.as_map))
+SENTINEL_SENTINELS: Final[Spec[list[dict[Text, Text]]]] = Spec("SENTINEL SENTINELS", d.list_of(d.as_map), replay=True)
 SENTINEL_SET: Final[Spec[bool]] = Spec("SENTINEL SET", d.ok)
 SENTINEL_SIMULATE_FAILURE: Final[Spec[Any]] = Spec("SENTINEL SIMULATE-FAILURE")
-SENTINEL_SLAVES: Final[Spec[list[dict[Text, Text]]]] = Spec("SENTINEL SLAVES", d.list_of(d.as_map))
+SENTINEL_SLAVES: Final[Spec[list[dict[Text, Text]]]] = Spec("SENTINEL SLAVES", d.list_of(d.as_map), replay=True)
 
 
 def encode_sentinel_config(set: Pairs[Value, Value] | None, get: Many[Value] | None) -> tuple[Arg, ...]:
     """Return the words of SENTINEL CONFIG."""
     if (set is not None, get is not None).count(True) != 1:
-        raise _a.exactly_one(
-            "SENTINEL CONFIG",
-            (
-                "set",
-                "get",
-            ),
-        )
+        raise _a.exactly_one("SENTINEL CONFIG", ("set", "get"))
     words: list[Arg] = ["SENTINEL", "CONFIG"]
     if set is not None:
         words.append("SET")
@@ -68,8 +62,7 @@ def encode_sentinel_config(set: Pairs[Value, Value] | None, get: Many[Value] | N
     if get is not None:
         if not get:
             raise _a.empty("SENTINEL CONFIG", "get")
-        words.append("GET")
-        words += get
+        words += ("GET", *get)
     return tuple(words)
 
 
@@ -143,8 +136,8 @@ class SentinelCommands(AwaitedFace[S]):
         ``SENTINEL CONFIG <SET parameter value [parameter value ...]|GET parameter [parameter ...]>``
 
         Args:
-            set: a mapping.
-            get: a collection: text, bytes or a number.
+            set: ``SET``, a mapping.
+            get: ``GET``, a collection: text, bytes or a number.
 
         Returns:
             ``Any``
@@ -252,7 +245,7 @@ class SentinelCommands(AwaitedFace[S]):
         ``SENTINEL INFO-CACHE nodename [nodename ...]``
 
         Args:
-            nodenames: text, bytes or a number.
+            nodenames: any number of them: text, bytes or a number.
 
         Returns:
             ``tuple[Any]``
@@ -501,9 +494,9 @@ class SentinelCommands(AwaitedFace[S]):
         ``SENTINEL SIMULATE-FAILURE [<crash-after-election|crash-after-promotion|help> [<crash-after-election|crash-after-promotion|help> ...]]``
 
         Args:
-            crash_after_election: False by default.
-            crash_after_promotion: False by default.
-            help: False by default.
+            crash_after_election: add ``crash-after-election``.
+            crash_after_promotion: add ``crash-after-promotion``.
+            help: add ``help``.
 
         Returns:
             ``Any``

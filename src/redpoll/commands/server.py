@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from redpoll import arguments as _a
 from redpoll import decoders as d
 from redpoll.faces import AwaitedFace, Queued, QueuedFace
-from redpoll.records import PrimaryRole, ReplicaRole, SentinelRole, ServerInfo
 from redpoll.spec import Spec
 from redpoll.types import Arg, Milliseconds, S, Value
+
+if TYPE_CHECKING:
+    from redpoll.records.server import PrimaryRole, ReplicaRole, SentinelRole, ServerInfo
 
 BGREWRITEAOF: Final[Spec[bool]] = Spec("BGREWRITEAOF", d.ok)
 BGSAVE: Final[Spec[bool]] = Spec("BGSAVE", d.ok)
@@ -20,30 +22,26 @@ FAILOVER: Final[Spec[bool]] = Spec("FAILOVER", d.ok)
 FLUSHALL: Final[Spec[bool]] = Spec("FLUSHALL", d.ok, request_policy="all_shards", response_policy="all_succeeded")
 FLUSHDB: Final[Spec[bool]] = Spec("FLUSHDB", d.ok, request_policy="all_shards", response_policy="all_succeeded")
 INFO: Final[Spec[ServerInfo]] = Spec(
-    "INFO", d.info, replay=True, request_policy="all_shards", response_policy="special"
+    "INFO", lambda reply: d.text.info(reply), replay=True, request_policy="all_shards", response_policy="special"
 )
 LASTSAVE: Final[Spec[int]] = Spec("LASTSAVE", replay=True)
 LOLWUT: Final[Spec[str]] = Spec("LOLWUT", d.to_str, replay=True)
 REPLICAOF: Final[Spec[bool]] = Spec("REPLICAOF", d.ok)
-ROLE: Final[Spec[PrimaryRole | ReplicaRole | SentinelRole]] = Spec("ROLE", d.role)
+ROLE: Final[Spec[PrimaryRole | ReplicaRole | SentinelRole]] = Spec(
+    "ROLE", lambda reply: d.server.role(reply), replay=True
+)
 SAVE: Final[Spec[bool]] = Spec("SAVE", d.ok)
 SHUTDOWN: Final[Spec[bool]] = Spec("SHUTDOWN", d.ok)
 SLAVEOF: Final[Spec[bool]] = Spec("SLAVEOF", d.ok)
 SWAPDB: Final[Spec[bool]] = Spec("SWAPDB", d.ok)
-TIME: Final[Spec[tuple[int, int]]] = Spec("TIME", d.unix_time, replay=True)
+TIME: Final[Spec[tuple[int, int]]] = Spec("TIME", lambda reply: d.server.unix_time(reply), replay=True)
 TRIMSLOTS: Final[Spec[bool]] = Spec("TRIMSLOTS", d.ok)
 
 
 def encode_bgsave(schedule: bool, cancel: bool) -> tuple[Arg, ...]:
     """Return the words of BGSAVE."""
     if (schedule, cancel).count(True) > 1:
-        raise _a.at_most_one(
-            "BGSAVE",
-            (
-                "schedule",
-                "cancel",
-            ),
-        )
+        raise _a.at_most_one("BGSAVE", ("schedule", "cancel"))
     words: list[Arg] = ["BGSAVE"]
     if schedule:
         words.append("SCHEDULE")
@@ -64,20 +62,12 @@ def encode_failover(
 ) -> tuple[Arg, ...]:
     """Return the words of FAILOVER."""
     if len({host is not None, port is not None}) != 1:
-        raise _a.all_or_none(
-            "FAILOVER",
-            (
-                "host",
-                "port",
-            ),
-        )
+        raise _a.all_or_none("FAILOVER", ("host", "port"))
     if force and (not (host is not None and port is not None)):
         raise _a.requires("FAILOVER", "force", "host")
     words: list[Arg] = ["FAILOVER"]
     if host is not None and port is not None:
-        words.append("TO")
-        words.append(host)
-        words.append(port)
+        words += ("TO", host, port)
         if force:
             words.append("FORCE")
     if abort:
@@ -90,13 +80,7 @@ def encode_failover(
 def encode_flushall(asynchronous: bool, sync: bool) -> tuple[Arg, ...]:
     """Return the words of FLUSHALL."""
     if (asynchronous, sync).count(True) > 1:
-        raise _a.at_most_one(
-            "FLUSHALL",
-            (
-                "asynchronous",
-                "sync",
-            ),
-        )
+        raise _a.at_most_one("FLUSHALL", ("asynchronous", "sync"))
     words: list[Arg] = ["FLUSHALL"]
     if asynchronous:
         words.append("ASYNC")
@@ -108,13 +92,7 @@ def encode_flushall(asynchronous: bool, sync: bool) -> tuple[Arg, ...]:
 def encode_flushdb(asynchronous: bool, sync: bool) -> tuple[Arg, ...]:
     """Return the words of FLUSHDB."""
     if (asynchronous, sync).count(True) > 1:
-        raise _a.at_most_one(
-            "FLUSHDB",
-            (
-                "asynchronous",
-                "sync",
-            ),
-        )
+        raise _a.at_most_one("FLUSHDB", ("asynchronous", "sync"))
     words: list[Arg] = ["FLUSHDB"]
     if asynchronous:
         words.append("ASYNC")
@@ -148,13 +126,7 @@ def encode_shutdown(
 ) -> tuple[Arg, ...]:
     """Return the words of SHUTDOWN."""
     if (nosave, save).count(True) > 1:
-        raise _a.at_most_one(
-            "SHUTDOWN",
-            (
-                "nosave",
-                "save",
-            ),
-        )
+        raise _a.at_most_one("SHUTDOWN", ("nosave", "save"))
     words: list[Arg] = ["SHUTDOWN"]
     if nosave:
         words.append("NOSAVE")
@@ -220,8 +192,8 @@ class ServerCommands(AwaitedFace[S]):
         ``BGSAVE [SCHEDULE|CANCEL]``
 
         Args:
-            schedule: False by default. Since 3.2.2.
-            cancel: False by default. Since 8.1.0. Valkey only.
+            schedule: add ``SCHEDULE``. Since 3.2.2.
+            cancel: add ``CANCEL``. Since 8.1.0. Valkey only.
 
         Returns:
             ``bool``
@@ -253,7 +225,7 @@ class ServerCommands(AwaitedFace[S]):
 
         Args:
             subcommand: text, bytes or a number.
-            args: text, bytes or a number.
+            args: any number of them: text, bytes or a number.
 
         Returns:
             ``Any``
@@ -279,9 +251,9 @@ class ServerCommands(AwaitedFace[S]):
         Args:
             host: text, bytes or a number.
             port: a whole number.
-            force: False by default.
-            abort: False by default.
-            timeout: whole milliseconds, or a timedelta.
+            force: add ``FORCE``.
+            abort: add ``ABORT``.
+            timeout: ``TIMEOUT``, whole milliseconds, or a timedelta.
 
         Returns:
             ``bool``
@@ -298,8 +270,8 @@ class ServerCommands(AwaitedFace[S]):
         ``FLUSHALL [ASYNC|SYNC]``
 
         Args:
-            asynchronous: False by default. Since 4.0.0.
-            sync: False by default. Since 6.2.0.
+            asynchronous: add ``ASYNC``. Since 4.0.0.
+            sync: add ``SYNC``. Since 6.2.0.
 
         Returns:
             ``bool``
@@ -316,8 +288,8 @@ class ServerCommands(AwaitedFace[S]):
         ``FLUSHDB [ASYNC|SYNC]``
 
         Args:
-            asynchronous: False by default. Since 4.0.0.
-            sync: False by default. Since 6.2.0.
+            asynchronous: add ``ASYNC``. Since 4.0.0.
+            sync: add ``SYNC``. Since 6.2.0.
 
         Returns:
             ``bool``
@@ -334,7 +306,7 @@ class ServerCommands(AwaitedFace[S]):
         ``INFO [section [section ...]]``
 
         Args:
-            sections: text, bytes or a number.
+            sections: any number of them: text, bytes or a number.
 
         Returns:
             ``ServerInfo``
@@ -365,7 +337,7 @@ class ServerCommands(AwaitedFace[S]):
         ``LOLWUT [VERSION version]``
 
         Args:
-            version: a whole number.
+            version: ``VERSION``, a whole number.
 
         Returns:
             ``str``
@@ -437,13 +409,13 @@ class ServerCommands(AwaitedFace[S]):
         ``SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE] [SAFE] [FAILOVER] [ABORT]``
 
         Args:
-            nosave: False by default.
-            save: False by default.
-            now: False by default. Since 7.0.0.
-            force: False by default. Since 7.0.0.
-            safe: False by default. Since 9.0.0. Valkey only.
-            failover: False by default. Since 9.0.0. Valkey only.
-            abort: False by default. Since 7.0.0.
+            nosave: add ``NOSAVE``.
+            save: add ``SAVE``.
+            now: add ``NOW``. Since 7.0.0.
+            force: add ``FORCE``. Since 7.0.0.
+            safe: add ``SAFE``. Since 9.0.0. Valkey only.
+            failover: add ``FAILOVER``. Since 9.0.0. Valkey only.
+            abort: add ``ABORT``. Since 7.0.0.
 
         Returns:
             ``bool``

@@ -15,50 +15,25 @@ SADD: Final[Spec[int]] = Spec("SADD", keys=(KeyRange(1, 1),))
 SCARD: Final[Spec[int]] = Spec("SCARD", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
 SDIFF: Final[Spec[set[Text]]] = Spec("SDIFF", d.set_of(None), keys=(KeyRange(1, -1),), replay=True, cacheable=True)
 SDIFFCARD: Final[Spec[int]] = Spec("SDIFFCARD", keys=(KeyCount(1, 2),), replay=True, cacheable=True)
-SDIFFSTORE: Final[Spec[int]] = Spec(
-    "SDIFFSTORE",
-    keys=(
-        KeyRange(1, 1),
-        KeyRange(2, -1),
-    ),
-)
+SDIFFSTORE: Final[Spec[int]] = Spec("SDIFFSTORE", keys=(KeyRange(1, 1), KeyRange(2, -1)))
 SINTER: Final[Spec[set[Text]]] = Spec("SINTER", d.set_of(None), keys=(KeyRange(1, -1),), replay=True, cacheable=True)
 SINTERCARD: Final[Spec[int]] = Spec("SINTERCARD", keys=(KeyCount(1, 2),), replay=True, cacheable=True)
-SINTERSTORE: Final[Spec[int]] = Spec(
-    "SINTERSTORE",
-    keys=(
-        KeyRange(1, 1),
-        KeyRange(2, -1),
-    ),
-)
+SINTERSTORE: Final[Spec[int]] = Spec("SINTERSTORE", keys=(KeyRange(1, 1), KeyRange(2, -1)))
 SISMEMBER: Final[Spec[bool]] = Spec("SISMEMBER", d.flag, keys=(KeyRange(1, 1),), replay=True, cacheable=True)
 SMEMBERS: Final[Spec[set[Text]]] = Spec("SMEMBERS", d.set_of(None), keys=(KeyRange(1, 1),), replay=True, cacheable=True)
 SMISMEMBER: Final[Spec[list[bool]]] = Spec(
     "SMISMEMBER", d.list_of(d.flag), keys=(KeyRange(1, 1),), replay=True, cacheable=True
 )
-SMOVE: Final[Spec[bool]] = Spec(
-    "SMOVE",
-    d.flag,
-    keys=(
-        KeyRange(1, 1),
-        KeyRange(2, 2),
-    ),
-)
+SMOVE: Final[Spec[bool]] = Spec("SMOVE", d.flag, keys=(KeyRange(1, 1), KeyRange(2, 2)))
 SPOP: Final[Spec[Text | None]] = Spec("SPOP", keys=(KeyRange(1, 1),))
 SPOP_COUNT: Final[Spec[set[Text]]] = Spec("SPOP", d.set_of(None), keys=(KeyRange(1, 1),))
 SRANDMEMBER: Final[Spec[Text | None]] = Spec("SRANDMEMBER", keys=(KeyRange(1, 1),), replay=True)
 SRANDMEMBER_COUNT: Final[Spec[list[Text]]] = Spec("SRANDMEMBER", keys=(KeyRange(1, 1),), replay=True)
 SREM: Final[Spec[int]] = Spec("SREM", keys=(KeyRange(1, 1),))
-SSCAN: Final[Spec[tuple[int, list[Text]]]] = Spec("SSCAN", d.scan, keys=(KeyRange(1, 1),), replay=True)
+SSCAN: Final[Spec[tuple[int, list[Text]]]] = Spec("SSCAN", d.scan, keys=(KeyRange(1, 1),))
 SUNION: Final[Spec[set[Text]]] = Spec("SUNION", d.set_of(None), keys=(KeyRange(1, -1),), replay=True, cacheable=True)
 SUNIONCARD: Final[Spec[int]] = Spec("SUNIONCARD", keys=(KeyCount(1, 2),), replay=True, cacheable=True)
-SUNIONSTORE: Final[Spec[int]] = Spec(
-    "SUNIONSTORE",
-    keys=(
-        KeyRange(1, 1),
-        KeyRange(2, -1),
-    ),
-)
+SUNIONSTORE: Final[Spec[int]] = Spec("SUNIONSTORE", keys=(KeyRange(1, 1), KeyRange(2, -1)))
 
 
 def encode_sadd(key: Key, members: tuple[Value, ...]) -> tuple[Arg, ...]:
@@ -194,7 +169,7 @@ class SetCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            members: text, bytes or a number.
+            members: any number of them: text, bytes or a number.
 
         Returns:
             ``int``
@@ -246,7 +221,7 @@ class SetCommands(AwaitedFace[S]):
 
         Args:
             keys: any number of them: ``Key | Many[Key]`` each.
-            limit: a whole number.
+            limit: ``LIMIT``, a whole number.
 
         Returns:
             ``int``
@@ -299,7 +274,7 @@ class SetCommands(AwaitedFace[S]):
 
         Args:
             keys: any number of them: ``Key | Many[Key]`` each.
-            limit: a whole number.
+            limit: ``LIMIT``, a whole number.
 
         Returns:
             ``int``
@@ -463,7 +438,7 @@ class SetCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            members: text, bytes or a number.
+            members: any number of them: text, bytes or a number.
 
         Returns:
             ``int``
@@ -484,8 +459,8 @@ class SetCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             cursor: a whole number.
-            match: a glob-style pattern, as text or bytes.
-            count: a whole number.
+            match: ``MATCH``, a glob-style pattern, as text or bytes.
+            count: ``COUNT``, a whole number.
 
         Returns:
             ``tuple[int, list[S]]``
@@ -520,8 +495,8 @@ class SetCommands(AwaitedFace[S]):
 
         Args:
             keys: any number of them: ``Key | Many[Key]`` each.
-            approx: False by default.
-            limit: a whole number.
+            approx: add ``APPROX``.
+            limit: ``LIMIT``, a whole number.
 
         Returns:
             ``int``

@@ -3,17 +3,21 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from redpoll import decoders as d
 from redpoll.faces import AwaitedFace, Queued, QueuedFace
-from redpoll.records import LogEntry
 from redpoll.spec import Spec
 from redpoll.types import Arg, S
 
-SLOWLOG_GET: Final[Spec[list[LogEntry]]] = Spec("SLOWLOG GET", d.log_entries, request_policy="all_nodes", text=False)
+if TYPE_CHECKING:
+    from redpoll.records.server import LogEntry
+
+SLOWLOG_GET: Final[Spec[list[LogEntry]]] = Spec(
+    "SLOWLOG GET", lambda reply: d.server.log_entries(reply), replay=True, request_policy="all_nodes", text=False
+)
 SLOWLOG_HELP: Final[Spec[list[str]]] = Spec("SLOWLOG HELP", d.list_of(d.to_str))
-SLOWLOG_LEN: Final[Spec[int]] = Spec("SLOWLOG LEN", request_policy="all_nodes", response_policy="agg_sum")
+SLOWLOG_LEN: Final[Spec[int]] = Spec("SLOWLOG LEN", replay=True, request_policy="all_nodes", response_policy="agg_sum")
 SLOWLOG_RESET: Final[Spec[bool]] = Spec(
     "SLOWLOG RESET", d.ok, request_policy="all_nodes", response_policy="all_succeeded"
 )

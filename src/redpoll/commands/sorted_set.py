@@ -28,26 +28,14 @@ ZDIFF: Final[Spec[list[Text]]] = Spec("ZDIFF", keys=(KeyCount(1, 2),), replay=Tr
 ZDIFF_WITHSCORES: Final[Spec[list[tuple[Text, float]]]] = Spec(
     "ZDIFF", d.scored, keys=(KeyCount(1, 2),), replay=True, cacheable=True
 )
-ZDIFFSTORE: Final[Spec[int]] = Spec(
-    "ZDIFFSTORE",
-    keys=(
-        KeyRange(1, 1),
-        KeyCount(2, 3),
-    ),
-)
+ZDIFFSTORE: Final[Spec[int]] = Spec("ZDIFFSTORE", keys=(KeyRange(1, 1), KeyCount(2, 3)))
 ZINCRBY: Final[Spec[float]] = Spec("ZINCRBY", d.to_float, keys=(KeyRange(1, 1),))
 ZINTER: Final[Spec[list[Text]]] = Spec("ZINTER", keys=(KeyCount(1, 2),), replay=True, cacheable=True)
 ZINTER_WITHSCORES: Final[Spec[list[tuple[Text, float]]]] = Spec(
     "ZINTER", d.scored, keys=(KeyCount(1, 2),), replay=True, cacheable=True
 )
 ZINTERCARD: Final[Spec[int]] = Spec("ZINTERCARD", keys=(KeyCount(1, 2),), replay=True, cacheable=True)
-ZINTERSTORE: Final[Spec[int]] = Spec(
-    "ZINTERSTORE",
-    keys=(
-        KeyRange(1, 1),
-        KeyCount(2, 3),
-    ),
-)
+ZINTERSTORE: Final[Spec[int]] = Spec("ZINTERSTORE", keys=(KeyRange(1, 1), KeyCount(2, 3)))
 ZLEXCOUNT: Final[Spec[int]] = Spec("ZLEXCOUNT", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
 ZMPOP: Final[Spec[tuple[Text, list[tuple[Text, float]]] | None]] = Spec(
     "ZMPOP", d.opt(d.key_scored), keys=(KeyCount(1, 2),)
@@ -73,13 +61,7 @@ ZRANGEBYSCORE: Final[Spec[list[Text]]] = Spec("ZRANGEBYSCORE", keys=(KeyRange(1,
 ZRANGEBYSCORE_WITHSCORES: Final[Spec[list[tuple[Text, float]]]] = Spec(
     "ZRANGEBYSCORE", d.scored, keys=(KeyRange(1, 1),), replay=True, cacheable=True
 )
-ZRANGESTORE: Final[Spec[int]] = Spec(
-    "ZRANGESTORE",
-    keys=(
-        KeyRange(1, 1),
-        KeyRange(2, 2),
-    ),
-)
+ZRANGESTORE: Final[Spec[int]] = Spec("ZRANGESTORE", keys=(KeyRange(1, 1), KeyRange(2, 2)))
 ZRANK: Final[Spec[int | None]] = Spec("ZRANK", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
 ZRANK_WITHSCORE: Final[Spec[tuple[int, float] | None]] = Spec(
     "ZRANK", d.opt(d.rank_score), keys=(KeyRange(1, 1),), replay=True, cacheable=True
@@ -103,8 +85,8 @@ ZREVRANK: Final[Spec[int | None]] = Spec("ZREVRANK", keys=(KeyRange(1, 1),), rep
 ZREVRANK_WITHSCORE: Final[Spec[tuple[int, float] | None]] = Spec(
     "ZREVRANK", d.opt(d.rank_score), keys=(KeyRange(1, 1),), replay=True, cacheable=True
 )
-ZSCAN: Final[Spec[tuple[int, list[tuple[Text, float]]]]] = Spec("ZSCAN", d.zscan, keys=(KeyRange(1, 1),), replay=True)
-ZSCAN_NOSCORES: Final[Spec[tuple[int, list[Text]]]] = Spec("ZSCAN", d.scan, keys=(KeyRange(1, 1),), replay=True)
+ZSCAN: Final[Spec[tuple[int, list[tuple[Text, float]]]]] = Spec("ZSCAN", d.zscan, keys=(KeyRange(1, 1),))
+ZSCAN_NOSCORES: Final[Spec[tuple[int, list[Text]]]] = Spec("ZSCAN", d.scan, keys=(KeyRange(1, 1),))
 ZSCORE: Final[Spec[float | None]] = Spec(
     "ZSCORE", d.opt(d.to_float), keys=(KeyRange(1, 1),), replay=True, cacheable=True
 )
@@ -112,26 +94,13 @@ ZUNION: Final[Spec[list[Text]]] = Spec("ZUNION", keys=(KeyCount(1, 2),), replay=
 ZUNION_WITHSCORES: Final[Spec[list[tuple[Text, float]]]] = Spec(
     "ZUNION", d.scored, keys=(KeyCount(1, 2),), replay=True, cacheable=True
 )
-ZUNIONSTORE: Final[Spec[int]] = Spec(
-    "ZUNIONSTORE",
-    keys=(
-        KeyRange(1, 1),
-        KeyCount(2, 3),
-    ),
-)
+ZUNIONSTORE: Final[Spec[int]] = Spec("ZUNIONSTORE", keys=(KeyRange(1, 1), KeyCount(2, 3)))
 
 
 def encode_bzmpop(timeout: float, keys: Many[Key], where: Literal["MIN", "MAX"], count: int | None) -> tuple[Arg, ...]:
     """Return the words of BZMPOP."""
     if where not in ("MIN", "MAX"):
-        raise _a.not_one_of(
-            "BZMPOP",
-            "where",
-            (
-                "MIN",
-                "MAX",
-            ),
-        )
+        raise _a.not_one_of("BZMPOP", "where", ("MIN", "MAX"))
     if not keys:
         raise _a.empty("BZMPOP", "keys")
     words: list[Arg] = ["BZMPOP", timeout, _a.count(keys), *keys, where]
@@ -159,21 +128,9 @@ def encode_zadd(
 ) -> tuple[Arg, ...]:
     """Return the words of ZADD."""
     if (nx, xx).count(True) > 1:
-        raise _a.at_most_one(
-            "ZADD",
-            (
-                "nx",
-                "xx",
-            ),
-        )
+        raise _a.at_most_one("ZADD", ("nx", "xx"))
     if (gt, lt).count(True) > 1:
-        raise _a.at_most_one(
-            "ZADD",
-            (
-                "gt",
-                "lt",
-            ),
-        )
+        raise _a.at_most_one("ZADD", ("gt", "lt"))
     if not mapping:
         raise _a.empty("ZADD", "mapping")
     words: list[Arg] = ["ZADD", key]
@@ -219,27 +176,16 @@ def encode_zinter(
 ) -> tuple[Arg, ...]:
     """Return the words of ZINTER."""
     if aggregate is not None and aggregate not in ("SUM", "MIN", "MAX", "COUNT"):
-        raise _a.not_one_of(
-            "ZINTER",
-            "aggregate",
-            (
-                "SUM",
-                "MIN",
-                "MAX",
-                "COUNT",
-            ),
-        )
+        raise _a.not_one_of("ZINTER", "aggregate", ("SUM", "MIN", "MAX", "COUNT"))
     if not keys:
         raise _a.empty("ZINTER", "keys")
     words: list[Arg] = ["ZINTER", _a.count(keys), *keys]
     if weights is not None:
         if not weights:
             raise _a.empty("ZINTER", "weights")
-        words.append("WEIGHTS")
-        words += weights
+        words += ("WEIGHTS", *weights)
     if aggregate is not None:
-        words.append("AGGREGATE")
-        words.append(aggregate)
+        words += ("AGGREGATE", aggregate)
     if withscores:
         words.append("WITHSCORES")
     return tuple(words)
@@ -263,41 +209,23 @@ def encode_zinterstore(
 ) -> tuple[Arg, ...]:
     """Return the words of ZINTERSTORE."""
     if aggregate is not None and aggregate not in ("SUM", "MIN", "MAX", "COUNT"):
-        raise _a.not_one_of(
-            "ZINTERSTORE",
-            "aggregate",
-            (
-                "SUM",
-                "MIN",
-                "MAX",
-                "COUNT",
-            ),
-        )
+        raise _a.not_one_of("ZINTERSTORE", "aggregate", ("SUM", "MIN", "MAX", "COUNT"))
     if not keys:
         raise _a.empty("ZINTERSTORE", "keys")
     words: list[Arg] = ["ZINTERSTORE", destination, _a.count(keys), *keys]
     if weights is not None:
         if not weights:
             raise _a.empty("ZINTERSTORE", "weights")
-        words.append("WEIGHTS")
-        words += weights
+        words += ("WEIGHTS", *weights)
     if aggregate is not None:
-        words.append("AGGREGATE")
-        words.append(aggregate)
+        words += ("AGGREGATE", aggregate)
     return tuple(words)
 
 
 def encode_zmpop(keys: Many[Key], where: Literal["MIN", "MAX"], count: int | None) -> tuple[Arg, ...]:
     """Return the words of ZMPOP."""
     if where not in ("MIN", "MAX"):
-        raise _a.not_one_of(
-            "ZMPOP",
-            "where",
-            (
-                "MIN",
-                "MAX",
-            ),
-        )
+        raise _a.not_one_of("ZMPOP", "where", ("MIN", "MAX"))
     if not keys:
         raise _a.empty("ZMPOP", "keys")
     words: list[Arg] = ["ZMPOP", _a.count(keys), *keys, where]
@@ -354,21 +282,9 @@ def encode_zrange(
 ) -> tuple[Arg, ...]:
     """Return the words of ZRANGE."""
     if (byscore, bylex).count(True) > 1:
-        raise _a.at_most_one(
-            "ZRANGE",
-            (
-                "byscore",
-                "bylex",
-            ),
-        )
+        raise _a.at_most_one("ZRANGE", ("byscore", "bylex"))
     if len({offset is not None, num is not None}) != 1:
-        raise _a.all_or_none(
-            "ZRANGE",
-            (
-                "offset",
-                "num",
-            ),
-        )
+        raise _a.all_or_none("ZRANGE", ("offset", "num"))
     words: list[Arg] = ["ZRANGE", key, start, stop]
     if byscore:
         words.append("BYSCORE")
@@ -377,9 +293,7 @@ def encode_zrange(
     if desc:
         words.append("REV")
     if offset is not None and num is not None:
-        words.append("LIMIT")
-        words.append(offset)
-        words.append(num)
+        words += ("LIMIT", offset, num)
     if withscores:
         words.append("WITHSCORES")
     return tuple(words)
@@ -388,18 +302,10 @@ def encode_zrange(
 def encode_zrangebylex(key: Key, min: Value, max: Value, offset: int | None, num: int | None) -> tuple[Arg, ...]:
     """Return the words of ZRANGEBYLEX."""
     if len({offset is not None, num is not None}) != 1:
-        raise _a.all_or_none(
-            "ZRANGEBYLEX",
-            (
-                "offset",
-                "num",
-            ),
-        )
+        raise _a.all_or_none("ZRANGEBYLEX", ("offset", "num"))
     words: list[Arg] = ["ZRANGEBYLEX", key, min, max]
     if offset is not None and num is not None:
-        words.append("LIMIT")
-        words.append(offset)
-        words.append(num)
+        words += ("LIMIT", offset, num)
     return tuple(words)
 
 
@@ -408,20 +314,12 @@ def encode_zrangebyscore(
 ) -> tuple[Arg, ...]:
     """Return the words of ZRANGEBYSCORE."""
     if len({offset is not None, num is not None}) != 1:
-        raise _a.all_or_none(
-            "ZRANGEBYSCORE",
-            (
-                "offset",
-                "num",
-            ),
-        )
+        raise _a.all_or_none("ZRANGEBYSCORE", ("offset", "num"))
     words: list[Arg] = ["ZRANGEBYSCORE", key, min, max]
     if withscores:
         words.append("WITHSCORES")
     if offset is not None and num is not None:
-        words.append("LIMIT")
-        words.append(offset)
-        words.append(num)
+        words += ("LIMIT", offset, num)
     return tuple(words)
 
 
@@ -438,21 +336,9 @@ def encode_zrangestore(
 ) -> tuple[Arg, ...]:
     """Return the words of ZRANGESTORE."""
     if (byscore, bylex).count(True) > 1:
-        raise _a.at_most_one(
-            "ZRANGESTORE",
-            (
-                "byscore",
-                "bylex",
-            ),
-        )
+        raise _a.at_most_one("ZRANGESTORE", ("byscore", "bylex"))
     if len({offset is not None, num is not None}) != 1:
-        raise _a.all_or_none(
-            "ZRANGESTORE",
-            (
-                "offset",
-                "num",
-            ),
-        )
+        raise _a.all_or_none("ZRANGESTORE", ("offset", "num"))
     words: list[Arg] = ["ZRANGESTORE", dst, src, min, max]
     if byscore:
         words.append("BYSCORE")
@@ -461,9 +347,7 @@ def encode_zrangestore(
     if desc:
         words.append("REV")
     if offset is not None and num is not None:
-        words.append("LIMIT")
-        words.append(offset)
-        words.append(num)
+        words += ("LIMIT", offset, num)
     return tuple(words)
 
 
@@ -493,18 +377,10 @@ def encode_zrevrange(key: Key, start: int, stop: int, withscores: bool) -> tuple
 def encode_zrevrangebylex(key: Key, max: Value, min: Value, offset: int | None, num: int | None) -> tuple[Arg, ...]:
     """Return the words of ZREVRANGEBYLEX."""
     if len({offset is not None, num is not None}) != 1:
-        raise _a.all_or_none(
-            "ZREVRANGEBYLEX",
-            (
-                "offset",
-                "num",
-            ),
-        )
+        raise _a.all_or_none("ZREVRANGEBYLEX", ("offset", "num"))
     words: list[Arg] = ["ZREVRANGEBYLEX", key, max, min]
     if offset is not None and num is not None:
-        words.append("LIMIT")
-        words.append(offset)
-        words.append(num)
+        words += ("LIMIT", offset, num)
     return tuple(words)
 
 
@@ -513,20 +389,12 @@ def encode_zrevrangebyscore(
 ) -> tuple[Arg, ...]:
     """Return the words of ZREVRANGEBYSCORE."""
     if len({offset is not None, num is not None}) != 1:
-        raise _a.all_or_none(
-            "ZREVRANGEBYSCORE",
-            (
-                "offset",
-                "num",
-            ),
-        )
+        raise _a.all_or_none("ZREVRANGEBYSCORE", ("offset", "num"))
     words: list[Arg] = ["ZREVRANGEBYSCORE", key, max, min]
     if withscores:
         words.append("WITHSCORES")
     if offset is not None and num is not None:
-        words.append("LIMIT")
-        words.append(offset)
-        words.append(num)
+        words += ("LIMIT", offset, num)
     return tuple(words)
 
 
@@ -558,27 +426,16 @@ def encode_zunion(
 ) -> tuple[Arg, ...]:
     """Return the words of ZUNION."""
     if aggregate is not None and aggregate not in ("SUM", "MIN", "MAX", "COUNT"):
-        raise _a.not_one_of(
-            "ZUNION",
-            "aggregate",
-            (
-                "SUM",
-                "MIN",
-                "MAX",
-                "COUNT",
-            ),
-        )
+        raise _a.not_one_of("ZUNION", "aggregate", ("SUM", "MIN", "MAX", "COUNT"))
     if not keys:
         raise _a.empty("ZUNION", "keys")
     words: list[Arg] = ["ZUNION", _a.count(keys), *keys]
     if weights is not None:
         if not weights:
             raise _a.empty("ZUNION", "weights")
-        words.append("WEIGHTS")
-        words += weights
+        words += ("WEIGHTS", *weights)
     if aggregate is not None:
-        words.append("AGGREGATE")
-        words.append(aggregate)
+        words += ("AGGREGATE", aggregate)
     if withscores:
         words.append("WITHSCORES")
     return tuple(words)
@@ -592,27 +449,16 @@ def encode_zunionstore(
 ) -> tuple[Arg, ...]:
     """Return the words of ZUNIONSTORE."""
     if aggregate is not None and aggregate not in ("SUM", "MIN", "MAX", "COUNT"):
-        raise _a.not_one_of(
-            "ZUNIONSTORE",
-            "aggregate",
-            (
-                "SUM",
-                "MIN",
-                "MAX",
-                "COUNT",
-            ),
-        )
+        raise _a.not_one_of("ZUNIONSTORE", "aggregate", ("SUM", "MIN", "MAX", "COUNT"))
     if not keys:
         raise _a.empty("ZUNIONSTORE", "keys")
     words: list[Arg] = ["ZUNIONSTORE", destination, _a.count(keys), *keys]
     if weights is not None:
         if not weights:
             raise _a.empty("ZUNIONSTORE", "weights")
-        words.append("WEIGHTS")
-        words += weights
+        words += ("WEIGHTS", *weights)
     if aggregate is not None:
-        words.append("AGGREGATE")
-        words.append(aggregate)
+        words += ("AGGREGATE", aggregate)
     return tuple(words)
 
 
@@ -632,7 +478,7 @@ class SortedSetCommands(AwaitedFace[S]):
             timeout: a number.
             keys: ``Key | Many[Key]``.
             where: ``Literal['MIN', 'MAX']``.
-            count: a whole number.
+            count: ``COUNT``, a whole number.
 
         Returns:
             ``tuple[S, list[tuple[S, float]]] | None``
@@ -744,12 +590,12 @@ class SortedSetCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             mapping: a mapping.
-            nx: False by default.
-            xx: False by default.
-            gt: False by default.
-            lt: False by default.
-            ch: False by default. Since 3.0.2.
-            incr: False by default. Since 3.0.2.
+            nx: add ``NX``.
+            xx: add ``XX``.
+            gt: add ``GT``.
+            lt: add ``LT``.
+            ch: add ``CH``. Since 3.0.2.
+            incr: add ``INCR``. Since 3.0.2.
 
         Returns:
             ``float | None`` with ``incr``;
@@ -816,7 +662,7 @@ class SortedSetCommands(AwaitedFace[S]):
 
         Args:
             keys: any number of them: ``Key | Many[Key]`` each.
-            withscores: False by default.
+            withscores: add ``WITHSCORES``.
 
         Returns:
             ``list[tuple[S, float]]`` with ``withscores``;
@@ -908,9 +754,9 @@ class SortedSetCommands(AwaitedFace[S]):
 
         Args:
             keys: any number of them: ``Key | Many[Key]`` each.
-            weights: a collection: a number.
-            aggregate: ``Literal['SUM', 'MIN', 'MAX', 'COUNT']``.
-            withscores: False by default.
+            weights: ``WEIGHTS``, a collection: a number.
+            aggregate: ``AGGREGATE``, ``Literal['SUM', 'MIN', 'MAX', 'COUNT']``.
+            withscores: add ``WITHSCORES``.
 
         Returns:
             ``list[tuple[S, float]]`` with ``withscores``;
@@ -932,7 +778,7 @@ class SortedSetCommands(AwaitedFace[S]):
 
         Args:
             keys: any number of them: ``Key | Many[Key]`` each.
-            limit: a whole number.
+            limit: ``LIMIT``, a whole number.
 
         Returns:
             ``int``
@@ -958,8 +804,8 @@ class SortedSetCommands(AwaitedFace[S]):
         Args:
             destination: a key, as text or bytes.
             keys: any number of them: ``Key | Many[Key]`` each.
-            weights: a collection: a number.
-            aggregate: ``Literal['SUM', 'MIN', 'MAX', 'COUNT']``.
+            weights: ``WEIGHTS``, a collection: a number.
+            aggregate: ``AGGREGATE``, ``Literal['SUM', 'MIN', 'MAX', 'COUNT']``.
 
         Returns:
             ``int``
@@ -999,7 +845,7 @@ class SortedSetCommands(AwaitedFace[S]):
         Args:
             keys: ``Key | Many[Key]``.
             where: ``Literal['MIN', 'MAX']``.
-            count: a whole number.
+            count: ``COUNT``, a whole number.
 
         Returns:
             ``tuple[S, list[tuple[S, float]]] | None``
@@ -1095,8 +941,8 @@ class SortedSetCommands(AwaitedFace[S]):
 
     @overload
     async def zrandmember(
-        self, key: Key, /, count: int | None = None, *, withscores: bool = False
-    ) -> list[tuple[S, float]] | list[S] | S | None: ...
+        self, key: Key, /, count: int, *, withscores: bool = False
+    ) -> list[tuple[S, float]] | list[S]: ...
 
     async def zrandmember(
         self, key: Key, /, count: int | None = None, *, withscores: bool = False
@@ -1108,7 +954,7 @@ class SortedSetCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             count: a whole number.
-            withscores: False by default.
+            withscores: add ``WITHSCORES``.
 
         Returns:
             ``list[tuple[S, float]]`` with ``count`` and ``withscores``;
@@ -1196,12 +1042,12 @@ class SortedSetCommands(AwaitedFace[S]):
             key: a key, as text or bytes.
             start: text, bytes or a number.
             stop: text, bytes or a number.
-            byscore: False by default.
-            bylex: False by default.
-            desc: False by default. Since 6.2.0.
+            byscore: add ``BYSCORE``.
+            bylex: add ``BYLEX``.
+            desc: add ``REV``. Since 6.2.0.
             offset: a whole number.
             num: a whole number.
-            withscores: False by default.
+            withscores: add ``WITHSCORES``.
 
         Returns:
             ``list[tuple[S, float]]`` with ``withscores``;
@@ -1298,7 +1144,7 @@ class SortedSetCommands(AwaitedFace[S]):
             key: a key, as text or bytes.
             min: a score, ``"(1.5"`` for an exclusive one, ``"-inf"`` or ``"+inf"``.
             max: a score, ``"(1.5"`` for an exclusive one, ``"-inf"`` or ``"+inf"``.
-            withscores: False by default. Since 2.0.0.
+            withscores: add ``WITHSCORES``. Since 2.0.0.
             offset: a whole number.
             num: a whole number.
 
@@ -1339,9 +1185,9 @@ class SortedSetCommands(AwaitedFace[S]):
             src: a key, as text or bytes.
             min: text, bytes or a number.
             max: text, bytes or a number.
-            byscore: False by default.
-            bylex: False by default.
-            desc: False by default.
+            byscore: add ``BYSCORE``.
+            bylex: add ``BYLEX``.
+            desc: add ``REV``.
             offset: a whole number.
             num: a whole number.
 
@@ -1371,7 +1217,7 @@ class SortedSetCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             member: text, bytes or a number.
-            withscore: False by default.
+            withscore: add ``WITHSCORE``.
 
         Returns:
             ``tuple[int, float] | None`` with ``withscore``;
@@ -1393,7 +1239,7 @@ class SortedSetCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            members: text, bytes or a number.
+            members: any number of them: text, bytes or a number.
 
         Returns:
             ``int``
@@ -1485,7 +1331,7 @@ class SortedSetCommands(AwaitedFace[S]):
             key: a key, as text or bytes.
             start: a whole number.
             stop: a whole number.
-            withscores: False by default.
+            withscores: add ``WITHSCORES``.
 
         Returns:
             ``list[tuple[S, float]]`` with ``withscores``;
@@ -1583,7 +1429,7 @@ class SortedSetCommands(AwaitedFace[S]):
             key: a key, as text or bytes.
             max: a score, ``"(1.5"`` for an exclusive one, ``"-inf"`` or ``"+inf"``.
             min: a score, ``"(1.5"`` for an exclusive one, ``"-inf"`` or ``"+inf"``.
-            withscores: False by default.
+            withscores: add ``WITHSCORES``.
             offset: a whole number.
             num: a whole number.
 
@@ -1620,7 +1466,7 @@ class SortedSetCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             member: text, bytes or a number.
-            withscore: False by default.
+            withscore: add ``WITHSCORE``.
 
         Returns:
             ``tuple[int, float] | None`` with ``withscore``;
@@ -1688,9 +1534,9 @@ class SortedSetCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             cursor: a whole number.
-            match: a glob-style pattern, as text or bytes.
-            count: a whole number.
-            noscores: False by default. Valkey only.
+            match: ``MATCH``, a glob-style pattern, as text or bytes.
+            count: ``COUNT``, a whole number.
+            noscores: add ``NOSCORES``. Valkey only.
 
         Returns:
             ``tuple[int, list[S]]`` with ``noscores``;
@@ -1763,9 +1609,9 @@ class SortedSetCommands(AwaitedFace[S]):
 
         Args:
             keys: any number of them: ``Key | Many[Key]`` each.
-            weights: a collection: a number.
-            aggregate: ``Literal['SUM', 'MIN', 'MAX', 'COUNT']``.
-            withscores: False by default.
+            weights: ``WEIGHTS``, a collection: a number.
+            aggregate: ``AGGREGATE``, ``Literal['SUM', 'MIN', 'MAX', 'COUNT']``.
+            withscores: add ``WITHSCORES``.
 
         Returns:
             ``list[tuple[S, float]]`` with ``withscores``;
@@ -1795,8 +1641,8 @@ class SortedSetCommands(AwaitedFace[S]):
         Args:
             destination: a key, as text or bytes.
             keys: any number of them: ``Key | Many[Key]`` each.
-            weights: a collection: a number.
-            aggregate: ``Literal['SUM', 'MIN', 'MAX', 'COUNT']``.
+            weights: ``WEIGHTS``, a collection: a number.
+            aggregate: ``AGGREGATE``, ``Literal['SUM', 'MIN', 'MAX', 'COUNT']``.
 
         Returns:
             ``int``
@@ -2029,8 +1875,8 @@ class QueuedSortedSetCommands(QueuedFace[S]):
 
     @overload
     def zrandmember(
-        self, key: Key, /, count: int | None = None, *, withscores: bool = False
-    ) -> Queued[list[tuple[S, float]] | list[S] | S | None]: ...
+        self, key: Key, /, count: int, *, withscores: bool = False
+    ) -> Queued[list[tuple[S, float]] | list[S]]: ...
 
     def zrandmember(
         self, key: Key, /, count: int | None = None, *, withscores: bool = False

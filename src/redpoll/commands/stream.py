@@ -3,31 +3,37 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, overload
+from typing import TYPE_CHECKING, Final, Literal, overload
 
 from redpoll import arguments as _a
 from redpoll import decoders as d
 from redpoll.faces import AwaitedFace, Queued, QueuedFace
-from redpoll.records import (
-    AutoClaim,
-    AutoClaimIds,
-    DeliveredEntry,
-    PendingEntry,
-    PendingSummary,
-    StreamConsumer,
-    StreamGroup,
-    StreamInfo,
-    StreamState,
-)
 from redpoll.spec import Block, KeyAfter, KeyRange, Spec
 from redpoll.types import Arg, Key, Milliseconds, Pairs, S, Text, UnixMilliseconds, Value
+
+if TYPE_CHECKING:
+    from redpoll.records.streams import (
+        AutoClaim,
+        AutoClaimIds,
+        DeliveredEntry,
+        PendingEntry,
+        PendingSummary,
+        StreamConsumer,
+        StreamGroup,
+        StreamInfo,
+        StreamState,
+    )
 
 XACK: Final[Spec[int]] = Spec("XACK", keys=(KeyRange(1, 1),))
 XACKDEL: Final[Spec[list[int]]] = Spec("XACKDEL", keys=(KeyRange(1, 1),))
 XADD: Final[Spec[Text]] = Spec("XADD", keys=(KeyRange(1, 1),))
 XADD_NOMKSTREAM: Final[Spec[Text | None]] = Spec("XADD", keys=(KeyRange(1, 1),))
-XAUTOCLAIM: Final[Spec[AutoClaim[Text]]] = Spec("XAUTOCLAIM", d.xautoclaim, keys=(KeyRange(1, 1),))
-XAUTOCLAIM_JUSTID: Final[Spec[AutoClaimIds[Text]]] = Spec("XAUTOCLAIM", d.xautoclaim_ids, keys=(KeyRange(1, 1),))
+XAUTOCLAIM: Final[Spec[AutoClaim[Text]]] = Spec(
+    "XAUTOCLAIM", lambda reply: d.stream_state.xautoclaim(reply), keys=(KeyRange(1, 1),)
+)
+XAUTOCLAIM_JUSTID: Final[Spec[AutoClaimIds[Text]]] = Spec(
+    "XAUTOCLAIM", lambda reply: d.stream_state.xautoclaim_ids(reply), keys=(KeyRange(1, 1),)
+)
 XCFGSET: Final[Spec[bool]] = Spec("XCFGSET", d.ok, keys=(KeyRange(1, 1),))
 XCLAIM: Final[Spec[list[tuple[Text, dict[Text, Text]]]]] = Spec("XCLAIM", d.claimed, keys=(KeyRange(1, 1),))
 XCLAIM_JUSTID: Final[Spec[list[Text]]] = Spec("XCLAIM", keys=(KeyRange(1, 1),))
@@ -41,23 +47,25 @@ XGROUP_HELP: Final[Spec[list[str]]] = Spec("XGROUP HELP", d.list_of(d.to_str))
 XGROUP_SETID: Final[Spec[bool]] = Spec("XGROUP SETID", d.ok, keys=(KeyRange(2, 2),))
 XIDMPRECORD: Final[Spec[bool]] = Spec("XIDMPRECORD", d.ok, keys=(KeyRange(1, 1),))
 XINFO_CONSUMERS: Final[Spec[list[StreamConsumer[Text]]]] = Spec(
-    "XINFO CONSUMERS", d.xinfo_consumers, keys=(KeyRange(2, 2),), replay=True
+    "XINFO CONSUMERS", lambda reply: d.stream_state.xinfo_consumers(reply), keys=(KeyRange(2, 2),), replay=True
 )
 XINFO_GROUPS: Final[Spec[list[StreamGroup[Text]]]] = Spec(
-    "XINFO GROUPS", d.xinfo_groups, keys=(KeyRange(2, 2),), replay=True, cacheable=True
+    "XINFO GROUPS", lambda reply: d.stream_state.xinfo_groups(reply), keys=(KeyRange(2, 2),), replay=True
 )
 XINFO_HELP: Final[Spec[list[str]]] = Spec("XINFO HELP", d.list_of(d.to_str))
 XINFO_STREAM: Final[Spec[StreamInfo[Text]]] = Spec(
-    "XINFO STREAM", d.xinfo_stream, keys=(KeyRange(2, 2),), replay=True, cacheable=True
+    "XINFO STREAM", lambda reply: d.stream_state.xinfo_stream(reply), keys=(KeyRange(2, 2),), replay=True
 )
 XINFO_STREAM_FULL: Final[Spec[StreamState[Text]]] = Spec(
-    "XINFO STREAM", d.xinfo_stream_full, keys=(KeyRange(2, 2),), replay=True, cacheable=True
+    "XINFO STREAM", lambda reply: d.stream_state.xinfo_stream_full(reply), keys=(KeyRange(2, 2),), replay=True
 )
 XLEN: Final[Spec[int]] = Spec("XLEN", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
 XNACK: Final[Spec[int]] = Spec("XNACK", keys=(KeyRange(1, 1),))
-XPENDING: Final[Spec[PendingSummary[Text]]] = Spec("XPENDING", d.xpending, keys=(KeyRange(1, 1),), replay=True)
+XPENDING: Final[Spec[PendingSummary[Text]]] = Spec(
+    "XPENDING", lambda reply: d.stream_state.xpending(reply), keys=(KeyRange(1, 1),), replay=True
+)
 XPENDING_COUNT: Final[Spec[list[PendingEntry[Text]]]] = Spec(
-    "XPENDING", d.xpending_range, keys=(KeyRange(1, 1),), replay=True
+    "XPENDING", lambda reply: d.stream_state.xpending_range(reply), keys=(KeyRange(1, 1),), replay=True
 )
 XRANGE: Final[Spec[list[tuple[Text, dict[Text, Text]]]]] = Spec(
     "XRANGE", d.entries, keys=(KeyRange(1, 1),), replay=True, cacheable=True
@@ -70,7 +78,7 @@ XREADGROUP: Final[Spec[dict[Text, list[tuple[Text, dict[Text, Text] | None]]]]] 
 )
 XREADGROUP_CLAIM: Final[Spec[dict[Text, list[DeliveredEntry[Text]]]]] = Spec(
     "XREADGROUP",
-    d.xreadgroup_claim,
+    lambda reply: d.stream_state.xreadgroup_claim(reply),
     keys=(KeyAfter("STREAMS", 4, KeyRange(0, -1, 1, 2)),),
     blocking=Block("BLOCK", 0.001),
 )
@@ -93,14 +101,7 @@ def encode_xackdel(
 ) -> tuple[Arg, ...]:
     """Return the words of XACKDEL."""
     if (keepref, delref, acked).count(True) > 1:
-        raise _a.at_most_one(
-            "XACKDEL",
-            (
-                "keepref",
-                "delref",
-                "acked",
-            ),
-        )
+        raise _a.at_most_one("XACKDEL", ("keepref", "delref", "acked"))
     if not ids:
         raise _a.empty("XACKDEL", "ids")
     words: list[Arg] = ["XACKDEL", key, group]
@@ -110,9 +111,7 @@ def encode_xackdel(
         words.append("DELREF")
     if acked:
         words.append("ACKED")
-    words.append("IDS")
-    words.append(_a.count(ids))
-    words += ids
+    words += ("IDS", _a.count(ids), *ids)
     return tuple(words)
 
 
@@ -223,14 +222,7 @@ def encode_xdel(key: Key, ids: tuple[Value, ...]) -> tuple[Arg, ...]:
 def encode_xdelex(key: Key, ids: tuple[Value, ...], keepref: bool, delref: bool, acked: bool) -> tuple[Arg, ...]:
     """Return the words of XDELEX."""
     if (keepref, delref, acked).count(True) > 1:
-        raise _a.at_most_one(
-            "XDELEX",
-            (
-                "keepref",
-                "delref",
-                "acked",
-            ),
-        )
+        raise _a.at_most_one("XDELEX", ("keepref", "delref", "acked"))
     if not ids:
         raise _a.empty("XDELEX", "ids")
     words: list[Arg] = ["XDELEX", key]
@@ -240,9 +232,7 @@ def encode_xdelex(key: Key, ids: tuple[Value, ...], keepref: bool, delref: bool,
         words.append("DELREF")
     if acked:
         words.append("ACKED")
-    words.append("IDS")
-    words.append(_a.count(ids))
-    words += ids
+    words += ("IDS", _a.count(ids), *ids)
     return tuple(words)
 
 
@@ -286,15 +276,7 @@ def encode_xnack(
 ) -> tuple[Arg, ...]:
     """Return the words of XNACK."""
     if mode not in ("SILENT", "FAIL", "FATAL"):
-        raise _a.not_one_of(
-            "XNACK",
-            "mode",
-            (
-                "SILENT",
-                "FAIL",
-                "FATAL",
-            ),
-        )
+        raise _a.not_one_of("XNACK", "mode", ("SILENT", "FAIL", "FATAL"))
     if not ids:
         raise _a.empty("XNACK", "ids")
     words: list[Arg] = ["XNACK", key, group, mode, "IDS", _a.count(ids), *ids]
@@ -316,14 +298,7 @@ def encode_xpending(
 ) -> tuple[Arg, ...]:
     """Return the words of XPENDING."""
     if len({start is not None, end is not None, count is not None}) != 1:
-        raise _a.all_or_none(
-            "XPENDING",
-            (
-                "start",
-                "end",
-                "count",
-            ),
-        )
+        raise _a.all_or_none("XPENDING", ("start", "end", "count"))
     if idle is not None and (not (start is not None and end is not None and (count is not None))):
         raise _a.requires("XPENDING", "idle", "start")
     if consumer is not None and (not (start is not None and end is not None and (count is not None))):
@@ -332,9 +307,7 @@ def encode_xpending(
     if start is not None and end is not None and (count is not None):
         if idle is not None:
             words += ("IDLE", _a.milliseconds(idle))
-        words.append(start)
-        words.append(end)
-        words.append(count)
+        words += (start, end, count)
         if consumer is not None:
             words.append(consumer)
     return tuple(words)
@@ -363,8 +336,7 @@ def encode_xread(
         words += ("MAXSIZE", maxsize)
     if block is not None:
         words += ("BLOCK", _a.milliseconds(block))
-    words.append("STREAMS")
-    words += _a.columns(streams)
+    words += ("STREAMS", *_a.columns(streams))
     return tuple(words)
 
 
@@ -395,8 +367,7 @@ def encode_xreadgroup(
         words += ("CLAIM", _a.milliseconds(claim))
     if noack:
         words.append("NOACK")
-    words.append("STREAMS")
-    words += _a.columns(streams)
+    words += ("STREAMS", *_a.columns(streams))
     return tuple(words)
 
 
@@ -457,7 +428,7 @@ class StreamCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             group: text, bytes or a number.
-            ids: text, bytes or a number.
+            ids: any number of them: text, bytes or a number.
 
         Returns:
             ``int``
@@ -478,10 +449,10 @@ class StreamCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             group: text, bytes or a number.
-            ids: text, bytes or a number.
-            keepref: False by default.
-            delref: False by default.
-            acked: False by default.
+            ids: any number of them: text, bytes or a number.
+            keepref: add ``KEEPREF``.
+            delref: add ``DELREF``.
+            acked: add ``ACKED``.
 
         Returns:
             ``list[int]``
@@ -580,12 +551,12 @@ class StreamCommands(AwaitedFace[S]):
             id: text, bytes or a number.
             maxlen: a whole number.
             minid: text, bytes or a number.
-            approximate: False by default.
+            approximate: off by default.
             limit: a whole number.
-            nomkstream: False by default.
-            keepref: False by default.
-            delref: False by default.
-            acked: False by default.
+            nomkstream: off by default.
+            keepref: off by default.
+            delref: off by default.
+            acked: off by default.
             idmpauto: text, bytes or a number.
             idmp: ``tuple[Value, Value]``.
 
@@ -668,8 +639,8 @@ class StreamCommands(AwaitedFace[S]):
             consumer: text, bytes or a number.
             min_idle_time: whole milliseconds, or a timedelta.
             start: text, bytes or a number.
-            count: a whole number.
-            justid: False by default.
+            count: ``COUNT``, a whole number.
+            justid: add ``JUSTID``.
 
         Returns:
             ``AutoClaimIds[S]`` with ``justid``;
@@ -691,8 +662,8 @@ class StreamCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            idmp_duration: a whole number.
-            idmp_maxsize: a whole number.
+            idmp_duration: ``IDMP-DURATION``, a whole number.
+            idmp_maxsize: ``IDMP-MAXSIZE``, a whole number.
 
         Returns:
             ``bool``
@@ -778,13 +749,13 @@ class StreamCommands(AwaitedFace[S]):
             group: text, bytes or a number.
             consumer: text, bytes or a number.
             min_idle_time: whole milliseconds, or a timedelta.
-            ids: text, bytes or a number.
-            idle: whole milliseconds, or a timedelta.
-            time: milliseconds since 1970, or a datetime.
-            retrycount: a whole number.
-            force: False by default.
-            justid: False by default.
-            lastid: text, bytes or a number.
+            ids: any number of them: text, bytes or a number.
+            idle: ``IDLE``, whole milliseconds, or a timedelta.
+            time: ``TIME``, milliseconds since 1970, or a datetime.
+            retrycount: ``RETRYCOUNT``, a whole number.
+            force: add ``FORCE``.
+            justid: add ``JUSTID``.
+            lastid: ``LASTID``, text, bytes or a number.
 
         Returns:
             ``list[S]`` with ``justid``;
@@ -806,7 +777,7 @@ class StreamCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            ids: text, bytes or a number.
+            ids: any number of them: text, bytes or a number.
 
         Returns:
             ``int``
@@ -826,10 +797,10 @@ class StreamCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            ids: text, bytes or a number.
-            keepref: False by default.
-            delref: False by default.
-            acked: False by default.
+            ids: any number of them: text, bytes or a number.
+            keepref: add ``KEEPREF``.
+            delref: add ``DELREF``.
+            acked: add ``ACKED``.
 
         Returns:
             ``list[int]``
@@ -851,8 +822,8 @@ class StreamCommands(AwaitedFace[S]):
             key: a key, as text or bytes.
             group: text, bytes or a number.
             id: text, bytes or a number.
-            mkstream: False by default.
-            entriesread: a whole number.
+            mkstream: add ``MKSTREAM``.
+            entriesread: ``ENTRIESREAD``, a whole number.
 
         Returns:
             ``bool``
@@ -942,7 +913,7 @@ class StreamCommands(AwaitedFace[S]):
             key: a key, as text or bytes.
             group: text, bytes or a number.
             id: text, bytes or a number.
-            entriesread: a whole number.
+            entriesread: ``ENTRIESREAD``, a whole number.
 
         Returns:
             ``bool``
@@ -1044,8 +1015,8 @@ class StreamCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            full: False by default.
-            count: a whole number.
+            full: add ``FULL``.
+            count: ``COUNT``, a whole number.
 
         Returns:
             ``StreamState[S]`` with ``full``;
@@ -1095,9 +1066,9 @@ class StreamCommands(AwaitedFace[S]):
             key: a key, as text or bytes.
             group: text, bytes or a number.
             mode: ``Literal['SILENT', 'FAIL', 'FATAL']``.
-            ids: text, bytes or a number.
-            retrycount: a whole number.
-            force: False by default.
+            ids: any number of them: text, bytes or a number.
+            retrycount: ``RETRYCOUNT``, a whole number.
+            force: add ``FORCE``.
 
         Returns:
             ``int``
@@ -1155,7 +1126,7 @@ class StreamCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             group: text, bytes or a number.
-            idle: whole milliseconds, or a timedelta. Since 6.2.0.
+            idle: ``IDLE``, whole milliseconds, or a timedelta. Since 6.2.0.
             start: text, bytes or a number.
             end: text, bytes or a number.
             count: a whole number.
@@ -1185,7 +1156,7 @@ class StreamCommands(AwaitedFace[S]):
             key: a key, as text or bytes.
             start: text, bytes or a number.
             end: text, bytes or a number.
-            count: a whole number.
+            count: ``COUNT``, a whole number.
 
         Returns:
             ``list[tuple[S, dict[S, S]]]``
@@ -1211,10 +1182,10 @@ class StreamCommands(AwaitedFace[S]):
 
         Args:
             streams: a mapping.
-            count: a whole number.
-            maxcount: a whole number. Since 8.10.0.
-            maxsize: a whole number. Since 8.10.0.
-            block: whole milliseconds, or a timedelta.
+            count: ``COUNT``, a whole number.
+            maxcount: ``MAXCOUNT``, a whole number. Since 8.10.0.
+            maxsize: ``MAXSIZE``, a whole number. Since 8.10.0.
+            block: ``BLOCK``, whole milliseconds, or a timedelta.
 
         Returns:
             ``dict[S, list[tuple[S, dict[S, S]]]]``
@@ -1276,12 +1247,12 @@ class StreamCommands(AwaitedFace[S]):
             group: text, bytes or a number.
             consumer: text, bytes or a number.
             streams: a mapping.
-            count: a whole number.
-            maxcount: a whole number. Since 8.10.0.
-            maxsize: a whole number. Since 8.10.0.
-            block: whole milliseconds, or a timedelta.
-            claim: whole milliseconds, or a timedelta. Since 8.4.0.
-            noack: False by default.
+            count: ``COUNT``, a whole number.
+            maxcount: ``MAXCOUNT``, a whole number. Since 8.10.0.
+            maxsize: ``MAXSIZE``, a whole number. Since 8.10.0.
+            block: ``BLOCK``, whole milliseconds, or a timedelta.
+            claim: ``CLAIM``, whole milliseconds, or a timedelta. Since 8.4.0.
+            noack: add ``NOACK``.
 
         Returns:
             ``dict[S, list[DeliveredEntry[S]]]`` with ``claim``;
@@ -1307,7 +1278,7 @@ class StreamCommands(AwaitedFace[S]):
             key: a key, as text or bytes.
             end: text, bytes or a number.
             start: text, bytes or a number.
-            count: a whole number.
+            count: ``COUNT``, a whole number.
 
         Returns:
             ``list[tuple[S, dict[S, S]]]``
@@ -1328,8 +1299,8 @@ class StreamCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             last_id: text, bytes or a number.
-            entriesadded: a whole number. Since 7.0.0.
-            maxdeletedid: text, bytes or a number. Since 7.0.0.
+            entriesadded: ``ENTRIESADDED``, a whole number. Since 7.0.0.
+            maxdeletedid: ``MAXDELETEDID``, text, bytes or a number. Since 7.0.0.
 
         Returns:
             ``bool``
@@ -1360,12 +1331,12 @@ class StreamCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             maxlen: a whole number.
-            approximate: False by default.
+            approximate: off by default.
             minid: text, bytes or a number.
             limit: a whole number.
-            keepref: False by default.
-            delref: False by default.
-            acked: False by default.
+            keepref: off by default.
+            delref: off by default.
+            acked: off by default.
 
         Returns:
             ``int``

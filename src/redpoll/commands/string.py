@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, overload
+from typing import TYPE_CHECKING, Final, Literal, overload
 
 from redpoll import arguments as _a
 from redpoll import decoders as d
 from redpoll.faces import AwaitedFace, Queued, QueuedFace
-from redpoll.records import LcsMatches
 from redpoll.spec import KeyCount, KeyRange, Spec
 from redpoll.types import Arg, Key, Many, Milliseconds, Pairs, S, Seconds, Text, UnixMilliseconds, UnixSeconds, Value
+
+if TYPE_CHECKING:
+    from redpoll.records.data import LcsMatches
 
 APPEND: Final[Spec[int]] = Spec("APPEND", keys=(KeyRange(1, 1),))
 DECR: Final[Spec[int]] = Spec("DECR", keys=(KeyRange(1, 1),))
@@ -32,7 +34,9 @@ INCREX_BYFLOAT: Final[Spec[tuple[float, float]]] = Spec(
 )
 LCS: Final[Spec[Text]] = Spec("LCS", keys=(KeyRange(1, 2),), replay=True, cacheable=True)
 LCS_LEN: Final[Spec[int]] = Spec("LCS", keys=(KeyRange(1, 2),), replay=True, cacheable=True)
-LCS_IDX: Final[Spec[LcsMatches]] = Spec("LCS", d.lcs_matches, keys=(KeyRange(1, 2),), replay=True, cacheable=True)
+LCS_IDX: Final[Spec[LcsMatches]] = Spec(
+    "LCS", lambda reply: d.matches.lcs_matches(reply), keys=(KeyRange(1, 2),), replay=True, cacheable=True
+)
 MGET: Final[Spec[list[Text | None]]] = Spec(
     "MGET", keys=(KeyRange(1, -1),), replay=True, cacheable=True, request_policy="multi_shard"
 )
@@ -68,15 +72,7 @@ def encode_delex(
 ) -> tuple[Arg, ...]:
     """Return the words of DELEX."""
     if (ifeq is not None, ifne is not None, ifdeq is not None, ifdne is not None).count(True) > 1:
-        raise _a.at_most_one(
-            "DELEX",
-            (
-                "ifeq",
-                "ifne",
-                "ifdeq",
-                "ifdne",
-            ),
-        )
+        raise _a.at_most_one("DELEX", ("ifeq", "ifne", "ifdeq", "ifdne"))
     words: list[Arg] = ["DELEX", key]
     if ifeq is not None:
         words += ("IFEQ", ifeq)
@@ -99,16 +95,7 @@ def encode_getex(
 ) -> tuple[Arg, ...]:
     """Return the words of GETEX."""
     if (ex is not None, px is not None, exat is not None, pxat is not None, persist).count(True) > 1:
-        raise _a.at_most_one(
-            "GETEX",
-            (
-                "ex",
-                "px",
-                "exat",
-                "pxat",
-                "persist",
-            ),
-        )
+        raise _a.at_most_one("GETEX", ("ex", "px", "exat", "pxat", "persist"))
     words: list[Arg] = ["GETEX", key]
     if ex is not None:
         words += ("EX", _a.seconds(ex))
@@ -149,24 +136,9 @@ def encode_increx(
 ) -> tuple[Arg, ...]:
     """Return the words of INCREX."""
     if (byfloat is not None, byint is not None).count(True) > 1:
-        raise _a.at_most_one(
-            "INCREX",
-            (
-                "byfloat",
-                "byint",
-            ),
-        )
+        raise _a.at_most_one("INCREX", ("byfloat", "byint"))
     if (ex is not None, px is not None, exat is not None, pxat is not None, persist).count(True) > 1:
-        raise _a.at_most_one(
-            "INCREX",
-            (
-                "ex",
-                "px",
-                "exat",
-                "pxat",
-                "persist",
-            ),
-        )
+        raise _a.at_most_one("INCREX", ("ex", "px", "exat", "pxat", "persist"))
     words: list[Arg] = ["INCREX", key]
     if byfloat is not None:
         words += ("BYFLOAT", byfloat)
@@ -240,24 +212,9 @@ def encode_msetex(
     if not mapping:
         raise _a.empty("MSETEX", "mapping")
     if (nx, xx).count(True) > 1:
-        raise _a.at_most_one(
-            "MSETEX",
-            (
-                "nx",
-                "xx",
-            ),
-        )
+        raise _a.at_most_one("MSETEX", ("nx", "xx"))
     if (ex is not None, px is not None, exat is not None, pxat is not None, keepttl).count(True) > 1:
-        raise _a.at_most_one(
-            "MSETEX",
-            (
-                "ex",
-                "px",
-                "exat",
-                "pxat",
-                "keepttl",
-            ),
-        )
+        raise _a.at_most_one("MSETEX", ("ex", "px", "exat", "pxat", "keepttl"))
     words: list[Arg] = ["MSETEX", _a.count(mapping)]
     for left, right in mapping.items():
         words += (left, right)
@@ -306,28 +263,9 @@ def encode_set(
 ) -> tuple[Arg, ...]:
     """Return the words of SET."""
     if (nx, xx, ifeq is not None, ifne is not None, ifdeq is not None, ifdne is not None).count(True) > 1:
-        raise _a.at_most_one(
-            "SET",
-            (
-                "nx",
-                "xx",
-                "ifeq",
-                "ifne",
-                "ifdeq",
-                "ifdne",
-            ),
-        )
+        raise _a.at_most_one("SET", ("nx", "xx", "ifeq", "ifne", "ifdeq", "ifdne"))
     if (ex is not None, px is not None, exat is not None, pxat is not None, keepttl).count(True) > 1:
-        raise _a.at_most_one(
-            "SET",
-            (
-                "ex",
-                "px",
-                "exat",
-                "pxat",
-                "keepttl",
-            ),
-        )
+        raise _a.at_most_one("SET", ("ex", "px", "exat", "pxat", "keepttl"))
     words: list[Arg] = ["SET", key, value]
     if nx:
         words.append("NX")
@@ -431,10 +369,10 @@ class StringCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            ifeq: text, bytes or a number.
-            ifne: text, bytes or a number.
-            ifdeq: text, bytes or a number.
-            ifdne: text, bytes or a number.
+            ifeq: ``IFEQ``, text, bytes or a number.
+            ifne: ``IFNE``, text, bytes or a number.
+            ifdeq: ``IFDEQ``, text, bytes or a number.
+            ifdne: ``IFDNE``, text, bytes or a number.
 
         Returns:
             ``bool``
@@ -531,11 +469,11 @@ class StringCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            ex: whole seconds, or a timedelta.
-            px: whole milliseconds, or a timedelta.
-            exat: seconds since 1970, or a datetime.
-            pxat: milliseconds since 1970, or a datetime.
-            persist: False by default.
+            ex: ``EX``, whole seconds, or a timedelta.
+            px: ``PX``, whole milliseconds, or a timedelta.
+            exat: ``EXAT``, seconds since 1970, or a datetime.
+            pxat: ``PXAT``, milliseconds since 1970, or a datetime.
+            persist: add ``PERSIST``.
 
         Returns:
             ``S | None``
@@ -700,17 +638,17 @@ class StringCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            byfloat: a number.
-            byint: a whole number.
-            saturate: False by default.
-            lbound: text, bytes or a number.
-            ubound: text, bytes or a number.
-            ex: whole seconds, or a timedelta.
-            px: whole milliseconds, or a timedelta.
-            exat: seconds since 1970, or a datetime.
-            pxat: milliseconds since 1970, or a datetime.
-            persist: False by default.
-            enx: False by default.
+            byfloat: ``BYFLOAT``, a number.
+            byint: ``BYINT``, a whole number.
+            saturate: add ``SATURATE``.
+            lbound: ``LBOUND``, text, bytes or a number.
+            ubound: ``UBOUND``, text, bytes or a number.
+            ex: ``EX``, whole seconds, or a timedelta.
+            px: ``PX``, whole milliseconds, or a timedelta.
+            exat: ``EXAT``, seconds since 1970, or a datetime.
+            pxat: ``PXAT``, milliseconds since 1970, or a datetime.
+            persist: add ``PERSIST``.
+            enx: add ``ENX``.
 
         Returns:
             ``tuple[float, float]`` with ``byfloat``;
@@ -795,10 +733,10 @@ class StringCommands(AwaitedFace[S]):
         Args:
             key1: a key, as text or bytes.
             key2: a key, as text or bytes.
-            len: False by default.
-            idx: False by default.
-            minmatchlen: a whole number.
-            withmatchlen: False by default.
+            len: add ``LEN``.
+            idx: add ``IDX``.
+            minmatchlen: ``MINMATCHLEN``, a whole number.
+            withmatchlen: add ``WITHMATCHLEN``.
 
         Returns:
             ``LcsMatches`` with ``idx``;
@@ -868,13 +806,13 @@ class StringCommands(AwaitedFace[S]):
 
         Args:
             mapping: a mapping.
-            nx: False by default.
-            xx: False by default.
-            ex: whole seconds, or a timedelta.
-            px: whole milliseconds, or a timedelta.
-            exat: seconds since 1970, or a datetime.
-            pxat: milliseconds since 1970, or a datetime.
-            keepttl: False by default.
+            nx: add ``NX``.
+            xx: add ``XX``.
+            ex: ``EX``, whole seconds, or a timedelta.
+            px: ``PX``, whole milliseconds, or a timedelta.
+            exat: ``EXAT``, seconds since 1970, or a datetime.
+            pxat: ``PXAT``, milliseconds since 1970, or a datetime.
+            keepttl: add ``KEEPTTL``.
 
         Returns:
             ``bool``
@@ -1011,18 +949,18 @@ class StringCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             value: text, bytes or a number.
-            nx: False by default.
-            xx: False by default.
-            ifeq: text, bytes or a number. Since 8.4.0.
-            ifne: text, bytes or a number. Since 8.4.0.
-            ifdeq: text, bytes or a number. Since 8.4.0.
-            ifdne: text, bytes or a number. Since 8.4.0.
-            get: False by default. Since 6.2.0.
-            ex: whole seconds, or a timedelta. Since 2.6.12.
-            px: whole milliseconds, or a timedelta. Since 2.6.12.
-            exat: seconds since 1970, or a datetime. Since 6.2.0.
-            pxat: milliseconds since 1970, or a datetime. Since 6.2.0.
-            keepttl: False by default. Since 6.0.0.
+            nx: add ``NX``.
+            xx: add ``XX``.
+            ifeq: ``IFEQ``, text, bytes or a number. Since 8.4.0.
+            ifne: ``IFNE``, text, bytes or a number. Since 8.4.0.
+            ifdeq: ``IFDEQ``, text, bytes or a number. Since 8.4.0.
+            ifdne: ``IFDNE``, text, bytes or a number. Since 8.4.0.
+            get: add ``GET``. Since 6.2.0.
+            ex: ``EX``, whole seconds, or a timedelta. Since 2.6.12.
+            px: ``PX``, whole milliseconds, or a timedelta. Since 2.6.12.
+            exat: ``EXAT``, seconds since 1970, or a datetime. Since 6.2.0.
+            pxat: ``PXAT``, milliseconds since 1970, or a datetime. Since 6.2.0.
+            keepttl: add ``KEEPTTL``. Since 6.0.0.
 
         Returns:
             ``S | None`` with ``get``;

@@ -15,15 +15,9 @@ TDIGEST_BYRANK: Final[Spec[Any]] = Spec("TDIGEST.BYRANK", keys=(KeyRange(1, 1),)
 TDIGEST_BYREVRANK: Final[Spec[Any]] = Spec("TDIGEST.BYREVRANK", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
 TDIGEST_CDF: Final[Spec[Any]] = Spec("TDIGEST.CDF", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
 TDIGEST_CREATE: Final[Spec[Any]] = Spec("TDIGEST.CREATE", keys=(KeyRange(1, 1),))
-TDIGEST_INFO: Final[Spec[Any]] = Spec("TDIGEST.INFO", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
+TDIGEST_INFO: Final[Spec[Any]] = Spec("TDIGEST.INFO", keys=(KeyRange(1, 1),), replay=True)
 TDIGEST_MAX: Final[Spec[Any]] = Spec("TDIGEST.MAX", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
-TDIGEST_MERGE: Final[Spec[Any]] = Spec(
-    "TDIGEST.MERGE",
-    keys=(
-        KeyRange(1, 1),
-        KeyCount(2, 3),
-    ),
-)
+TDIGEST_MERGE: Final[Spec[Any]] = Spec("TDIGEST.MERGE", keys=(KeyRange(1, 1), KeyCount(2, 3)))
 TDIGEST_MIN: Final[Spec[Any]] = Spec("TDIGEST.MIN", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
 TDIGEST_QUANTILE: Final[Spec[Any]] = Spec("TDIGEST.QUANTILE", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
 TDIGEST_RANK: Final[Spec[Any]] = Spec("TDIGEST.RANK", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
@@ -117,7 +111,7 @@ class TdigestCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            values: a number.
+            values: any number of them: a number.
 
         Returns:
             ``Any``
@@ -135,7 +129,7 @@ class TdigestCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            ranks: a number.
+            ranks: any number of them: a number.
 
         Returns:
             ``Any``
@@ -153,7 +147,7 @@ class TdigestCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            reverse_ranks: a number.
+            reverse_ranks: any number of them: a number.
 
         Returns:
             ``Any``
@@ -171,7 +165,7 @@ class TdigestCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            values: a number.
+            values: any number of them: a number.
 
         Returns:
             ``Any``
@@ -189,7 +183,7 @@ class TdigestCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            compression: a whole number.
+            compression: ``COMPRESSION``, a whole number.
 
         Returns:
             ``Any``
@@ -249,8 +243,8 @@ class TdigestCommands(AwaitedFace[S]):
         Args:
             destination_key: a key, as text or bytes.
             source_keys: any number of them: ``Key | Many[Key]`` each.
-            compression: a whole number.
-            override: False by default.
+            compression: ``COMPRESSION``, a whole number.
+            override: add ``OVERRIDE``.
 
         Returns:
             ``Any``
@@ -287,7 +281,7 @@ class TdigestCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            quantiles: a number.
+            quantiles: any number of them: a number.
 
         Returns:
             ``Any``
@@ -305,7 +299,7 @@ class TdigestCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            values: a number.
+            values: any number of them: a number.
 
         Returns:
             ``Any``
@@ -340,7 +334,7 @@ class TdigestCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            values: a number.
+            values: any number of them: a number.
 
         Returns:
             ``Any``

@@ -13,36 +13,24 @@ from redpoll.types import Arg, Key, Many, Milliseconds, Pairs, S, Value
 TS_ADD: Final[Spec[Any]] = Spec("TS.ADD", keys=(KeyRange(1, 1),))
 TS_ALTER: Final[Spec[Any]] = Spec("TS.ALTER", keys=(KeyRange(1, 1),))
 TS_CREATE: Final[Spec[Any]] = Spec("TS.CREATE", keys=(KeyRange(1, 1),))
-TS_CREATERULE: Final[Spec[Any]] = Spec(
-    "TS.CREATERULE",
-    keys=(
-        KeyRange(1, 1),
-        KeyRange(2, 2),
-    ),
-)
+TS_CREATERULE: Final[Spec[Any]] = Spec("TS.CREATERULE", keys=(KeyRange(1, 1), KeyRange(2, 2)))
 TS_DECRBY: Final[Spec[Any]] = Spec("TS.DECRBY", keys=(KeyRange(1, 1),))
 TS_DEL: Final[Spec[Any]] = Spec("TS.DEL", keys=(KeyRange(1, 1),))
-TS_DELETERULE: Final[Spec[Any]] = Spec(
-    "TS.DELETERULE",
-    keys=(
-        KeyRange(1, 1),
-        KeyRange(2, 2),
-    ),
-)
-TS_GET: Final[Spec[Any]] = Spec("TS.GET", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
+TS_DELETERULE: Final[Spec[Any]] = Spec("TS.DELETERULE", keys=(KeyRange(1, 1), KeyRange(2, 2)))
+TS_GET: Final[Spec[Any]] = Spec("TS.GET", keys=(KeyRange(1, 1),), replay=True)
 TS_INCRBY: Final[Spec[Any]] = Spec("TS.INCRBY", keys=(KeyRange(1, 1),))
-TS_INFO: Final[Spec[Any]] = Spec("TS.INFO", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
+TS_INFO: Final[Spec[Any]] = Spec("TS.INFO", keys=(KeyRange(1, 1),), replay=True)
 TS_MADD: Final[Spec[Any]] = Spec("TS.MADD", keys=(KeyRange(1, -1, 3),))
 TS_MGET: Final[Spec[Any]] = Spec("TS.MGET", replay=True)
 TS_MRANGE: Final[Spec[Any]] = Spec("TS.MRANGE", replay=True)
 TS_MREVRANGE: Final[Spec[Any]] = Spec("TS.MREVRANGE", replay=True)
-TS_NRANGE: Final[Spec[Any]] = Spec("TS.NRANGE", keys=(KeyCount(1, 2),), replay=True, cacheable=True)
-TS_NREVRANGE: Final[Spec[Any]] = Spec("TS.NREVRANGE", keys=(KeyCount(1, 2),), replay=True, cacheable=True)
+TS_NRANGE: Final[Spec[Any]] = Spec("TS.NRANGE", keys=(KeyCount(1, 2),), replay=True)
+TS_NREVRANGE: Final[Spec[Any]] = Spec("TS.NREVRANGE", keys=(KeyCount(1, 2),), replay=True)
 TS_QUERYINDEX: Final[Spec[Any]] = Spec("TS.QUERYINDEX", replay=True)
 TS_QUERYLABELS: Final[Spec[Any]] = Spec("TS.QUERYLABELS", replay=True)
-TS_RANGE: Final[Spec[Any]] = Spec("TS.RANGE", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
-TS_READ: Final[Spec[Any]] = Spec("TS.READ", keys=(KeyRange(1, 1),), blocking=Block("BLOCK", 0.001), replay=True)
-TS_REVRANGE: Final[Spec[Any]] = Spec("TS.REVRANGE", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
+TS_RANGE: Final[Spec[Any]] = Spec("TS.RANGE", keys=(KeyRange(1, 1),), replay=True)
+TS_READ: Final[Spec[Any]] = Spec("TS.READ", keys=(KeyRange(1, 1),), blocking=Block("BLOCK", 0.001))
+TS_REVRANGE: Final[Spec[Any]] = Spec("TS.REVRANGE", keys=(KeyRange(1, 1),), replay=True)
 
 
 def encode_ts_add(
@@ -59,54 +47,22 @@ def encode_ts_add(
 ) -> tuple[Arg, ...]:
     """Return the words of TS.ADD."""
     if encoding is not None and encoding not in ("COMPRESSED", "UNCOMPRESSED"):
-        raise _a.not_one_of(
-            "TS.ADD",
-            "encoding",
-            (
-                "COMPRESSED",
-                "UNCOMPRESSED",
-            ),
-        )
+        raise _a.not_one_of("TS.ADD", "encoding", ("COMPRESSED", "UNCOMPRESSED"))
     if duplicate_policy is not None and duplicate_policy not in ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"):
-        raise _a.not_one_of(
-            "TS.ADD",
-            "duplicate_policy",
-            (
-                "BLOCK",
-                "FIRST",
-                "LAST",
-                "MIN",
-                "MAX",
-                "SUM",
-            ),
-        )
+        raise _a.not_one_of("TS.ADD", "duplicate_policy", ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"))
     if on_duplicate is not None and on_duplicate not in ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"):
-        raise _a.not_one_of(
-            "TS.ADD",
-            "on_duplicate",
-            (
-                "BLOCK",
-                "FIRST",
-                "LAST",
-                "MIN",
-                "MAX",
-                "SUM",
-            ),
-        )
+        raise _a.not_one_of("TS.ADD", "on_duplicate", ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"))
     words: list[Arg] = ["TS.ADD", key, timestamp, value]
     if retention is not None:
         words += ("RETENTION", retention)
     if encoding is not None:
-        words.append("ENCODING")
-        words.append(encoding)
+        words += ("ENCODING", encoding)
     if chunk_size is not None:
         words += ("CHUNK_SIZE", chunk_size)
     if duplicate_policy is not None:
-        words.append("DUPLICATE_POLICY")
-        words.append(duplicate_policy)
+        words += ("DUPLICATE_POLICY", duplicate_policy)
     if on_duplicate is not None:
-        words.append("ON_DUPLICATE")
-        words.append(on_duplicate)
+        words += ("ON_DUPLICATE", on_duplicate)
     if ignore is not None:
         words += ("IGNORE", ignore[0], ignore[1])
     if labels is not None:
@@ -128,26 +84,14 @@ def encode_ts_alter(
 ) -> tuple[Arg, ...]:
     """Return the words of TS.ALTER."""
     if duplicate_policy is not None and duplicate_policy not in ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"):
-        raise _a.not_one_of(
-            "TS.ALTER",
-            "duplicate_policy",
-            (
-                "BLOCK",
-                "FIRST",
-                "LAST",
-                "MIN",
-                "MAX",
-                "SUM",
-            ),
-        )
+        raise _a.not_one_of("TS.ALTER", "duplicate_policy", ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"))
     words: list[Arg] = ["TS.ALTER", key]
     if retention is not None:
         words += ("RETENTION", retention)
     if chunk_size is not None:
         words += ("CHUNK_SIZE", chunk_size)
     if duplicate_policy is not None:
-        words.append("DUPLICATE_POLICY")
-        words.append(duplicate_policy)
+        words += ("DUPLICATE_POLICY", duplicate_policy)
     if ignore is not None:
         words += ("IGNORE", ignore[0], ignore[1])
     if labels is not None:
@@ -170,38 +114,18 @@ def encode_ts_create(
 ) -> tuple[Arg, ...]:
     """Return the words of TS.CREATE."""
     if encoding is not None and encoding not in ("COMPRESSED", "UNCOMPRESSED"):
-        raise _a.not_one_of(
-            "TS.CREATE",
-            "encoding",
-            (
-                "COMPRESSED",
-                "UNCOMPRESSED",
-            ),
-        )
+        raise _a.not_one_of("TS.CREATE", "encoding", ("COMPRESSED", "UNCOMPRESSED"))
     if duplicate_policy is not None and duplicate_policy not in ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"):
-        raise _a.not_one_of(
-            "TS.CREATE",
-            "duplicate_policy",
-            (
-                "BLOCK",
-                "FIRST",
-                "LAST",
-                "MIN",
-                "MAX",
-                "SUM",
-            ),
-        )
+        raise _a.not_one_of("TS.CREATE", "duplicate_policy", ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"))
     words: list[Arg] = ["TS.CREATE", key]
     if retention is not None:
         words += ("RETENTION", retention)
     if encoding is not None:
-        words.append("ENCODING")
-        words.append(encoding)
+        words += ("ENCODING", encoding)
     if chunk_size is not None:
         words += ("CHUNK_SIZE", chunk_size)
     if duplicate_policy is not None:
-        words.append("DUPLICATE_POLICY")
-        words.append(duplicate_policy)
+        words += ("DUPLICATE_POLICY", duplicate_policy)
     if ignore is not None:
         words += ("IGNORE", ignore[0], ignore[1])
     if labels is not None:
@@ -294,40 +218,20 @@ def encode_ts_decrby(
 ) -> tuple[Arg, ...]:
     """Return the words of TS.DECRBY."""
     if encoding is not None and encoding not in ("COMPRESSED", "UNCOMPRESSED"):
-        raise _a.not_one_of(
-            "TS.DECRBY",
-            "encoding",
-            (
-                "COMPRESSED",
-                "UNCOMPRESSED",
-            ),
-        )
+        raise _a.not_one_of("TS.DECRBY", "encoding", ("COMPRESSED", "UNCOMPRESSED"))
     if duplicate_policy is not None and duplicate_policy not in ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"):
-        raise _a.not_one_of(
-            "TS.DECRBY",
-            "duplicate_policy",
-            (
-                "BLOCK",
-                "FIRST",
-                "LAST",
-                "MIN",
-                "MAX",
-                "SUM",
-            ),
-        )
+        raise _a.not_one_of("TS.DECRBY", "duplicate_policy", ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"))
     words: list[Arg] = ["TS.DECRBY", key, subtrahend]
     if timestamp is not None:
         words += ("TIMESTAMP", timestamp)
     if retention is not None:
         words += ("RETENTION", retention)
     if encoding is not None:
-        words.append("ENCODING")
-        words.append(encoding)
+        words += ("ENCODING", encoding)
     if chunk_size is not None:
         words += ("CHUNK_SIZE", chunk_size)
     if duplicate_policy is not None:
-        words.append("DUPLICATE_POLICY")
-        words.append(duplicate_policy)
+        words += ("DUPLICATE_POLICY", duplicate_policy)
     if ignore is not None:
         words += ("IGNORE", ignore[0], ignore[1])
     if labels is not None:
@@ -360,40 +264,20 @@ def encode_ts_incrby(
 ) -> tuple[Arg, ...]:
     """Return the words of TS.INCRBY."""
     if encoding is not None and encoding not in ("COMPRESSED", "UNCOMPRESSED"):
-        raise _a.not_one_of(
-            "TS.INCRBY",
-            "encoding",
-            (
-                "COMPRESSED",
-                "UNCOMPRESSED",
-            ),
-        )
+        raise _a.not_one_of("TS.INCRBY", "encoding", ("COMPRESSED", "UNCOMPRESSED"))
     if duplicate_policy is not None and duplicate_policy not in ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"):
-        raise _a.not_one_of(
-            "TS.INCRBY",
-            "duplicate_policy",
-            (
-                "BLOCK",
-                "FIRST",
-                "LAST",
-                "MIN",
-                "MAX",
-                "SUM",
-            ),
-        )
+        raise _a.not_one_of("TS.INCRBY", "duplicate_policy", ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"))
     words: list[Arg] = ["TS.INCRBY", key, addend]
     if timestamp is not None:
         words += ("TIMESTAMP", timestamp)
     if retention is not None:
         words += ("RETENTION", retention)
     if encoding is not None:
-        words.append("ENCODING")
-        words.append(encoding)
+        words += ("ENCODING", encoding)
     if chunk_size is not None:
         words += ("CHUNK_SIZE", chunk_size)
     if duplicate_policy is not None:
-        words.append("DUPLICATE_POLICY")
-        words.append(duplicate_policy)
+        words += ("DUPLICATE_POLICY", duplicate_policy)
     if ignore is not None:
         words += ("IGNORE", ignore[0], ignore[1])
     if labels is not None:
@@ -428,13 +312,7 @@ def encode_ts_mget(
 ) -> tuple[Arg, ...]:
     """Return the words of TS.MGET."""
     if (withlabels, selected_labels is not None).count(True) > 1:
-        raise _a.at_most_one(
-            "TS.MGET",
-            (
-                "withlabels",
-                "selected_labels",
-            ),
-        )
+        raise _a.at_most_one("TS.MGET", ("withlabels", "selected_labels"))
     if not filterexprs:
         raise _a.empty("TS.MGET", "filterexprs")
     words: list[Arg] = ["TS.MGET"]
@@ -445,10 +323,8 @@ def encode_ts_mget(
     if selected_labels is not None:
         if not selected_labels:
             raise _a.empty("TS.MGET", "selected_labels")
-        words.append("SELECTED_LABELS")
-        words += selected_labels
-    words.append("FILTER")
-    words += filterexprs
+        words += ("SELECTED_LABELS", *selected_labels)
+    words += ("FILTER", *filterexprs)
     return tuple(words)
 
 
@@ -482,26 +358,9 @@ def encode_ts_nrange(
 ) -> tuple[Arg, ...]:
     """Return the words of TS.NRANGE."""
     if buckettimestamp is not None and buckettimestamp not in ("start", "-", "end", "+", "mid", "~"):
-        raise _a.not_one_of(
-            "TS.NRANGE",
-            "buckettimestamp",
-            (
-                "start",
-                "-",
-                "end",
-                "+",
-                "mid",
-                "~",
-            ),
-        )
+        raise _a.not_one_of("TS.NRANGE", "buckettimestamp", ("start", "-", "end", "+", "mid", "~"))
     if len({aggregation is not None, bucketduration is not None}) != 1:
-        raise _a.all_or_none(
-            "TS.NRANGE",
-            (
-                "aggregation",
-                "bucketduration",
-            ),
-        )
+        raise _a.all_or_none("TS.NRANGE", ("aggregation", "bucketduration"))
     if align is not None and (not (aggregation is not None and bucketduration is not None)):
         raise _a.requires("TS.NRANGE", "align", "aggregation")
     if buckettimestamp is not None and (not (aggregation is not None and bucketduration is not None)):
@@ -516,8 +375,7 @@ def encode_ts_nrange(
     if filter_by_ts is not None:
         if not filter_by_ts:
             raise _a.empty("TS.NRANGE", "filter_by_ts")
-        words.append("FILTER_BY_TS")
-        words += filter_by_ts
+        words += ("FILTER_BY_TS", *filter_by_ts)
     if filter_by_value is not None:
         words += ("FILTER_BY_VALUE", filter_by_value[0], filter_by_value[1])
     if count is not None:
@@ -525,11 +383,9 @@ def encode_ts_nrange(
     if aggregation is not None and bucketduration is not None:
         if align is not None:
             words += ("ALIGN", align)
-        words += ("AGGREGATION", aggregation)
-        words.append(bucketduration)
+        words += ("AGGREGATION", aggregation, bucketduration)
         if buckettimestamp is not None:
-            words.append("BUCKETTIMESTAMP")
-            words.append(buckettimestamp)
+            words += ("BUCKETTIMESTAMP", buckettimestamp)
         if empty:
             words.append("EMPTY")
     return tuple(words)
@@ -551,26 +407,9 @@ def encode_ts_nrevrange(
 ) -> tuple[Arg, ...]:
     """Return the words of TS.NREVRANGE."""
     if buckettimestamp is not None and buckettimestamp not in ("start", "-", "end", "+", "mid", "~"):
-        raise _a.not_one_of(
-            "TS.NREVRANGE",
-            "buckettimestamp",
-            (
-                "start",
-                "-",
-                "end",
-                "+",
-                "mid",
-                "~",
-            ),
-        )
+        raise _a.not_one_of("TS.NREVRANGE", "buckettimestamp", ("start", "-", "end", "+", "mid", "~"))
     if len({aggregation is not None, bucketduration is not None}) != 1:
-        raise _a.all_or_none(
-            "TS.NREVRANGE",
-            (
-                "aggregation",
-                "bucketduration",
-            ),
-        )
+        raise _a.all_or_none("TS.NREVRANGE", ("aggregation", "bucketduration"))
     if align is not None and (not (aggregation is not None and bucketduration is not None)):
         raise _a.requires("TS.NREVRANGE", "align", "aggregation")
     if buckettimestamp is not None and (not (aggregation is not None and bucketduration is not None)):
@@ -585,8 +424,7 @@ def encode_ts_nrevrange(
     if filter_by_ts is not None:
         if not filter_by_ts:
             raise _a.empty("TS.NREVRANGE", "filter_by_ts")
-        words.append("FILTER_BY_TS")
-        words += filter_by_ts
+        words += ("FILTER_BY_TS", *filter_by_ts)
     if filter_by_value is not None:
         words += ("FILTER_BY_VALUE", filter_by_value[0], filter_by_value[1])
     if count is not None:
@@ -594,11 +432,9 @@ def encode_ts_nrevrange(
     if aggregation is not None and bucketduration is not None:
         if align is not None:
             words += ("ALIGN", align)
-        words += ("AGGREGATION", aggregation)
-        words.append(bucketduration)
+        words += ("AGGREGATION", aggregation, bucketduration)
         if buckettimestamp is not None:
-            words.append("BUCKETTIMESTAMP")
-            words.append(buckettimestamp)
+            words += ("BUCKETTIMESTAMP", buckettimestamp)
         if empty:
             words.append("EMPTY")
     return tuple(words)
@@ -614,13 +450,7 @@ def encode_ts_queryindex(filterexprs: tuple[Value, ...]) -> tuple[Arg, ...]:
 def encode_ts_querylabels(labels: bool, values: Value | None, filter: Many[Value] | None) -> tuple[Arg, ...]:
     """Return the words of TS.QUERYLABELS."""
     if (labels, values is not None).count(True) != 1:
-        raise _a.exactly_one(
-            "TS.QUERYLABELS",
-            (
-                "labels",
-                "values",
-            ),
-        )
+        raise _a.exactly_one("TS.QUERYLABELS", ("labels", "values"))
     words: list[Arg] = ["TS.QUERYLABELS"]
     if labels:
         words.append("LABELS")
@@ -629,8 +459,7 @@ def encode_ts_querylabels(labels: bool, values: Value | None, filter: Many[Value
     if filter is not None:
         if not filter:
             raise _a.empty("TS.QUERYLABELS", "filter")
-        words.append("FILTER")
-        words += filter
+        words += ("FILTER", *filter)
     return tuple(words)
 
 
@@ -650,26 +479,9 @@ def encode_ts_range(
 ) -> tuple[Arg, ...]:
     """Return the words of TS.RANGE."""
     if buckettimestamp is not None and buckettimestamp not in ("start", "-", "end", "+", "mid", "~"):
-        raise _a.not_one_of(
-            "TS.RANGE",
-            "buckettimestamp",
-            (
-                "start",
-                "-",
-                "end",
-                "+",
-                "mid",
-                "~",
-            ),
-        )
+        raise _a.not_one_of("TS.RANGE", "buckettimestamp", ("start", "-", "end", "+", "mid", "~"))
     if len({aggregation is not None, bucketduration is not None}) != 1:
-        raise _a.all_or_none(
-            "TS.RANGE",
-            (
-                "aggregation",
-                "bucketduration",
-            ),
-        )
+        raise _a.all_or_none("TS.RANGE", ("aggregation", "bucketduration"))
     if align is not None and (not (aggregation is not None and bucketduration is not None)):
         raise _a.requires("TS.RANGE", "align", "aggregation")
     if buckettimestamp is not None and (not (aggregation is not None and bucketduration is not None)):
@@ -682,8 +494,7 @@ def encode_ts_range(
     if filter_by_ts is not None:
         if not filter_by_ts:
             raise _a.empty("TS.RANGE", "filter_by_ts")
-        words.append("FILTER_BY_TS")
-        words += filter_by_ts
+        words += ("FILTER_BY_TS", *filter_by_ts)
     if filter_by_value is not None:
         words += ("FILTER_BY_VALUE", filter_by_value[0], filter_by_value[1])
     if count is not None:
@@ -691,11 +502,9 @@ def encode_ts_range(
     if aggregation is not None and bucketduration is not None:
         if align is not None:
             words += ("ALIGN", align)
-        words += ("AGGREGATION", aggregation)
-        words.append(bucketduration)
+        words += ("AGGREGATION", aggregation, bucketduration)
         if buckettimestamp is not None:
-            words.append("BUCKETTIMESTAMP")
-            words.append(buckettimestamp)
+            words += ("BUCKETTIMESTAMP", buckettimestamp)
         if empty:
             words.append("EMPTY")
     return tuple(words)
@@ -729,26 +538,9 @@ def encode_ts_revrange(
 ) -> tuple[Arg, ...]:
     """Return the words of TS.REVRANGE."""
     if buckettimestamp is not None and buckettimestamp not in ("start", "-", "end", "+", "mid", "~"):
-        raise _a.not_one_of(
-            "TS.REVRANGE",
-            "buckettimestamp",
-            (
-                "start",
-                "-",
-                "end",
-                "+",
-                "mid",
-                "~",
-            ),
-        )
+        raise _a.not_one_of("TS.REVRANGE", "buckettimestamp", ("start", "-", "end", "+", "mid", "~"))
     if len({aggregation is not None, bucketduration is not None}) != 1:
-        raise _a.all_or_none(
-            "TS.REVRANGE",
-            (
-                "aggregation",
-                "bucketduration",
-            ),
-        )
+        raise _a.all_or_none("TS.REVRANGE", ("aggregation", "bucketduration"))
     if align is not None and (not (aggregation is not None and bucketduration is not None)):
         raise _a.requires("TS.REVRANGE", "align", "aggregation")
     if buckettimestamp is not None and (not (aggregation is not None and bucketduration is not None)):
@@ -761,8 +553,7 @@ def encode_ts_revrange(
     if filter_by_ts is not None:
         if not filter_by_ts:
             raise _a.empty("TS.REVRANGE", "filter_by_ts")
-        words.append("FILTER_BY_TS")
-        words += filter_by_ts
+        words += ("FILTER_BY_TS", *filter_by_ts)
     if filter_by_value is not None:
         words += ("FILTER_BY_VALUE", filter_by_value[0], filter_by_value[1])
     if count is not None:
@@ -770,11 +561,9 @@ def encode_ts_revrange(
     if aggregation is not None and bucketduration is not None:
         if align is not None:
             words += ("ALIGN", align)
-        words += ("AGGREGATION", aggregation)
-        words.append(bucketduration)
+        words += ("AGGREGATION", aggregation, bucketduration)
         if buckettimestamp is not None:
-            words.append("BUCKETTIMESTAMP")
-            words.append(buckettimestamp)
+            words += ("BUCKETTIMESTAMP", buckettimestamp)
         if empty:
             words.append("EMPTY")
     return tuple(words)
@@ -808,13 +597,13 @@ class TimeseriesCommands(AwaitedFace[S]):
             key: a key, as text or bytes.
             timestamp: text, bytes or a number.
             value: a number.
-            retention: a whole number.
-            encoding: ``Literal['COMPRESSED', 'UNCOMPRESSED']``.
-            chunk_size: a whole number.
-            duplicate_policy: ``Literal['BLOCK', 'FIRST', 'LAST', 'MIN', 'MAX', 'SUM']``.
-            on_duplicate: ``Literal['BLOCK', 'FIRST', 'LAST', 'MIN', 'MAX', 'SUM']``.
-            ignore: ``tuple[int, float]``.
-            labels: a mapping.
+            retention: ``RETENTION``, a whole number.
+            encoding: ``ENCODING``, ``Literal['COMPRESSED', 'UNCOMPRESSED']``.
+            chunk_size: ``CHUNK_SIZE``, a whole number.
+            duplicate_policy: ``DUPLICATE_POLICY``, ``Literal['BLOCK', 'FIRST', 'LAST', 'MIN', 'MAX', 'SUM']``.
+            on_duplicate: ``ON_DUPLICATE``, ``Literal['BLOCK', 'FIRST', 'LAST', 'MIN', 'MAX', 'SUM']``.
+            ignore: ``IGNORE``, ``tuple[int, float]``.
+            labels: ``LABELS``, a mapping.
 
         Returns:
             ``Any``
@@ -847,11 +636,11 @@ class TimeseriesCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            retention: a whole number.
-            chunk_size: a whole number.
-            duplicate_policy: ``Literal['BLOCK', 'FIRST', 'LAST', 'MIN', 'MAX', 'SUM']``.
-            ignore: ``tuple[int, float]``.
-            labels: a mapping.
+            retention: ``RETENTION``, a whole number.
+            chunk_size: ``CHUNK_SIZE``, a whole number.
+            duplicate_policy: ``DUPLICATE_POLICY``, ``Literal['BLOCK', 'FIRST', 'LAST', 'MIN', 'MAX', 'SUM']``.
+            ignore: ``IGNORE``, ``tuple[int, float]``.
+            labels: ``LABELS``, a mapping.
 
         Returns:
             ``Any``
@@ -880,12 +669,12 @@ class TimeseriesCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            retention: a whole number.
-            encoding: ``Literal['COMPRESSED', 'UNCOMPRESSED']``.
-            chunk_size: a whole number.
-            duplicate_policy: ``Literal['BLOCK', 'FIRST', 'LAST', 'MIN', 'MAX', 'SUM']``.
-            ignore: ``tuple[int, float]``.
-            labels: a mapping.
+            retention: ``RETENTION``, a whole number.
+            encoding: ``ENCODING``, ``Literal['COMPRESSED', 'UNCOMPRESSED']``.
+            chunk_size: ``CHUNK_SIZE``, a whole number.
+            duplicate_policy: ``DUPLICATE_POLICY``, ``Literal['BLOCK', 'FIRST', 'LAST', 'MIN', 'MAX', 'SUM']``.
+            ignore: ``IGNORE``, ``tuple[int, float]``.
+            labels: ``LABELS``, a mapping.
 
         Returns:
             ``Any``
@@ -966,13 +755,13 @@ class TimeseriesCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             subtrahend: a number.
-            timestamp: text, bytes or a number.
-            retention: a whole number.
-            encoding: ``Literal['COMPRESSED', 'UNCOMPRESSED']``.
-            chunk_size: a whole number.
-            duplicate_policy: ``Literal['BLOCK', 'FIRST', 'LAST', 'MIN', 'MAX', 'SUM']``.
-            ignore: ``tuple[int, float]``.
-            labels: a mapping.
+            timestamp: ``TIMESTAMP``, text, bytes or a number.
+            retention: ``RETENTION``, a whole number.
+            encoding: ``ENCODING``, ``Literal['COMPRESSED', 'UNCOMPRESSED']``.
+            chunk_size: ``CHUNK_SIZE``, a whole number.
+            duplicate_policy: ``DUPLICATE_POLICY``, ``Literal['BLOCK', 'FIRST', 'LAST', 'MIN', 'MAX', 'SUM']``.
+            ignore: ``IGNORE``, ``tuple[int, float]``.
+            labels: ``LABELS``, a mapping.
 
         Returns:
             ``Any``
@@ -1032,7 +821,7 @@ class TimeseriesCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            latest: False by default.
+            latest: add ``LATEST``.
 
         Returns:
             ``Any``
@@ -1064,13 +853,13 @@ class TimeseriesCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             addend: a number.
-            timestamp: text, bytes or a number.
-            retention: a whole number.
-            encoding: ``Literal['COMPRESSED', 'UNCOMPRESSED']``.
-            chunk_size: a whole number.
-            duplicate_policy: ``Literal['BLOCK', 'FIRST', 'LAST', 'MIN', 'MAX', 'SUM']``.
-            ignore: ``tuple[int, float]``.
-            labels: a mapping.
+            timestamp: ``TIMESTAMP``, text, bytes or a number.
+            retention: ``RETENTION``, a whole number.
+            encoding: ``ENCODING``, ``Literal['COMPRESSED', 'UNCOMPRESSED']``.
+            chunk_size: ``CHUNK_SIZE``, a whole number.
+            duplicate_policy: ``DUPLICATE_POLICY``, ``Literal['BLOCK', 'FIRST', 'LAST', 'MIN', 'MAX', 'SUM']``.
+            ignore: ``IGNORE``, ``tuple[int, float]``.
+            labels: ``LABELS``, a mapping.
 
         Returns:
             ``Any``
@@ -1091,7 +880,7 @@ class TimeseriesCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            debug: False by default.
+            debug: add ``DEBUG``.
 
         Returns:
             ``Any``
@@ -1131,10 +920,10 @@ class TimeseriesCommands(AwaitedFace[S]):
         ``TS.MGET [LATEST] [WITHLABELS|SELECTED_LABELS label [label ...]] FILTER filterExpr [filterExpr ...]``
 
         Args:
-            filterexprs: text, bytes or a number.
-            latest: False by default.
-            withlabels: False by default.
-            selected_labels: a collection: text, bytes or a number.
+            filterexprs: any number of them: text, bytes or a number.
+            latest: add ``LATEST``.
+            withlabels: add ``WITHLABELS``.
+            selected_labels: ``SELECTED_LABELS``, a collection: text, bytes or a number.
 
         Returns:
             ``Any``
@@ -1153,7 +942,7 @@ class TimeseriesCommands(AwaitedFace[S]):
         Args:
             fromtimestamp: text, bytes or a number.
             totimestamp: text, bytes or a number.
-            args: text, bytes or a number.
+            args: any number of them: text, bytes or a number.
 
         Returns:
             ``Any``
@@ -1172,7 +961,7 @@ class TimeseriesCommands(AwaitedFace[S]):
         Args:
             fromtimestamp: text, bytes or a number.
             totimestamp: text, bytes or a number.
-            args: text, bytes or a number.
+            args: any number of them: text, bytes or a number.
 
         Returns:
             ``Any``
@@ -1207,15 +996,15 @@ class TimeseriesCommands(AwaitedFace[S]):
             keys: ``Key | Many[Key]``.
             fromtimestamp: text, bytes or a number.
             totimestamp: text, bytes or a number.
-            latest: False by default.
-            filter_by_ts: a collection: a whole number.
-            filter_by_value: ``tuple[float, float]``.
-            count: a whole number.
-            align: text, bytes or a number.
-            aggregation: text, bytes or a number.
+            latest: add ``LATEST``.
+            filter_by_ts: ``FILTER_BY_TS``, a collection: a whole number.
+            filter_by_value: ``FILTER_BY_VALUE``, ``tuple[float, float]``.
+            count: ``COUNT``, a whole number.
+            align: ``ALIGN``, text, bytes or a number.
+            aggregation: ``AGGREGATION``, text, bytes or a number.
             bucketduration: a whole number.
-            buckettimestamp: ``Literal['start', '-', 'end', '+', 'mid', '~']``.
-            empty: False by default.
+            buckettimestamp: ``BUCKETTIMESTAMP``, ``Literal['start', '-', 'end', '+', 'mid', '~']``.
+            empty: add ``EMPTY``.
 
         Returns:
             ``Any``
@@ -1266,15 +1055,15 @@ class TimeseriesCommands(AwaitedFace[S]):
             keys: ``Key | Many[Key]``.
             fromtimestamp: text, bytes or a number.
             totimestamp: text, bytes or a number.
-            latest: False by default.
-            filter_by_ts: a collection: a whole number.
-            filter_by_value: ``tuple[float, float]``.
-            count: a whole number.
-            align: text, bytes or a number.
-            aggregation: text, bytes or a number.
+            latest: add ``LATEST``.
+            filter_by_ts: ``FILTER_BY_TS``, a collection: a whole number.
+            filter_by_value: ``FILTER_BY_VALUE``, ``tuple[float, float]``.
+            count: ``COUNT``, a whole number.
+            align: ``ALIGN``, text, bytes or a number.
+            aggregation: ``AGGREGATION``, text, bytes or a number.
             bucketduration: a whole number.
-            buckettimestamp: ``Literal['start', '-', 'end', '+', 'mid', '~']``.
-            empty: False by default.
+            buckettimestamp: ``BUCKETTIMESTAMP``, ``Literal['start', '-', 'end', '+', 'mid', '~']``.
+            empty: add ``EMPTY``.
 
         Returns:
             ``Any``
@@ -1307,7 +1096,7 @@ class TimeseriesCommands(AwaitedFace[S]):
         ``TS.QUERYINDEX filterExpr [filterExpr ...]``
 
         Args:
-            filterexprs: text, bytes or a number.
+            filterexprs: any number of them: text, bytes or a number.
 
         Returns:
             ``Any``
@@ -1326,9 +1115,9 @@ class TimeseriesCommands(AwaitedFace[S]):
         ``TS.QUERYLABELS <LABELS|VALUES label> [FILTER filterExpr [filterExpr ...]]``
 
         Args:
-            labels: False by default.
-            values: text, bytes or a number.
-            filter: a collection: text, bytes or a number.
+            labels: add ``LABELS``.
+            values: ``VALUES``, text, bytes or a number.
+            filter: ``FILTER``, a collection: text, bytes or a number.
 
         Returns:
             ``Any``
@@ -1364,15 +1153,15 @@ class TimeseriesCommands(AwaitedFace[S]):
             key: a key, as text or bytes.
             fromtimestamp: text, bytes or a number.
             totimestamp: text, bytes or a number.
-            latest: False by default.
-            filter_by_ts: a collection: a whole number.
-            filter_by_value: ``tuple[float, float]``.
-            count: a whole number.
-            align: text, bytes or a number.
-            aggregation: text, bytes or a number.
+            latest: add ``LATEST``.
+            filter_by_ts: ``FILTER_BY_TS``, a collection: a whole number.
+            filter_by_value: ``FILTER_BY_VALUE``, ``tuple[float, float]``.
+            count: ``COUNT``, a whole number.
+            align: ``ALIGN``, text, bytes or a number.
+            aggregation: ``AGGREGATION``, text, bytes or a number.
             bucketduration: a whole number.
-            buckettimestamp: ``Literal['start', '-', 'end', '+', 'mid', '~']``.
-            empty: False by default.
+            buckettimestamp: ``BUCKETTIMESTAMP``, ``Literal['start', '-', 'end', '+', 'mid', '~']``.
+            empty: add ``EMPTY``.
 
         Returns:
             ``Any``
@@ -1415,8 +1204,8 @@ class TimeseriesCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             timestamp: text, bytes or a number.
-            block: ``tuple[Milliseconds, int]``.
-            max_count: a whole number.
+            block: ``BLOCK``, ``tuple[Milliseconds, int]``.
+            max_count: ``MAX_COUNT``, a whole number.
 
         Returns:
             ``Any``
@@ -1452,15 +1241,15 @@ class TimeseriesCommands(AwaitedFace[S]):
             key: a key, as text or bytes.
             fromtimestamp: text, bytes or a number.
             totimestamp: text, bytes or a number.
-            latest: False by default.
-            filter_by_ts: a collection: a whole number.
-            filter_by_value: ``tuple[float, float]``.
-            count: a whole number.
-            align: text, bytes or a number.
-            aggregation: text, bytes or a number.
+            latest: add ``LATEST``.
+            filter_by_ts: ``FILTER_BY_TS``, a collection: a whole number.
+            filter_by_value: ``FILTER_BY_VALUE``, ``tuple[float, float]``.
+            count: ``COUNT``, a whole number.
+            align: ``ALIGN``, text, bytes or a number.
+            aggregation: ``AGGREGATION``, text, bytes or a number.
             bucketduration: a whole number.
-            buckettimestamp: ``Literal['start', '-', 'end', '+', 'mid', '~']``.
-            empty: False by default.
+            buckettimestamp: ``BUCKETTIMESTAMP``, ``Literal['start', '-', 'end', '+', 'mid', '~']``.
+            empty: add ``EMPTY``.
 
         Returns:
             ``Any``

@@ -78,7 +78,7 @@ class TopkCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            items: text, bytes or a number.
+            items: any number of them: text, bytes or a number.
 
         Returns:
             ``Any``
@@ -96,7 +96,7 @@ class TopkCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            items: text, bytes or a number.
+            items: any number of them: text, bytes or a number.
 
         Returns:
             ``Any``
@@ -150,7 +150,7 @@ class TopkCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            withcount: False by default.
+            withcount: add ``WITHCOUNT``.
 
         Returns:
             ``Any``
@@ -168,7 +168,7 @@ class TopkCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            items: text, bytes or a number.
+            items: any number of them: text, bytes or a number.
 
         Returns:
             ``Any``

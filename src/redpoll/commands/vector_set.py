@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, overload
+from typing import TYPE_CHECKING, Final, Literal, overload
 
 from redpoll import arguments as _a
 from redpoll import decoders as d
 from redpoll.faces import AwaitedFace, Queued, QueuedFace
-from redpoll.records import RawVector, VectorSetInfo
 from redpoll.spec import KeyRange, Spec
 from redpoll.types import Arg, Key, Many, S, Text, Value
+
+if TYPE_CHECKING:
+    from redpoll.records.vectors import RawVector, VectorSetInfo
 
 VADD: Final[Spec[bool]] = Spec("VADD", d.flag, keys=(KeyRange(1, 1),))
 VCARD: Final[Spec[int]] = Spec("VCARD", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
@@ -19,16 +21,21 @@ VEMB: Final[Spec[list[float] | None]] = Spec(
     "VEMB", d.opt(d.list_of(d.to_float)), keys=(KeyRange(1, 1),), replay=True, cacheable=True
 )
 VEMB_RAW: Final[Spec[RawVector | None]] = Spec(
-    "VEMB", d.opt(d.raw_vector), keys=(KeyRange(1, 1),), replay=True, cacheable=True, text=False
+    "VEMB",
+    d.opt(lambda reply: d.vectors.raw_vector(reply)),
+    keys=(KeyRange(1, 1),),
+    replay=True,
+    cacheable=True,
+    text=False,
 )
 VGETATTR: Final[Spec[Text | None]] = Spec("VGETATTR", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
 VINFO: Final[Spec[VectorSetInfo | None]] = Spec(
-    "VINFO", d.opt(d.vector_set_info), keys=(KeyRange(1, 1),), replay=True, cacheable=True
+    "VINFO", d.opt(lambda reply: d.vectors.vector_set_info(reply)), keys=(KeyRange(1, 1),), replay=True, cacheable=True
 )
 VISMEMBER: Final[Spec[bool]] = Spec("VISMEMBER", d.flag, keys=(KeyRange(1, 1),), replay=True, cacheable=True)
 VLINKS: Final[Spec[list[list[Text]] | None]] = Spec("VLINKS", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
 VLINKS_WITHSCORES: Final[Spec[list[dict[Text, float]] | None]] = Spec(
-    "VLINKS", d.opt(d.link_scores), keys=(KeyRange(1, 1),), replay=True, cacheable=True
+    "VLINKS", d.opt(lambda reply: d.vectors.link_scores(reply)), keys=(KeyRange(1, 1),), replay=True, cacheable=True
 )
 VRANDMEMBER: Final[Spec[Text | None]] = Spec("VRANDMEMBER", keys=(KeyRange(1, 1),), replay=True)
 VRANDMEMBER_COUNT: Final[Spec[list[Text]]] = Spec("VRANDMEMBER", keys=(KeyRange(1, 1),), replay=True)
@@ -37,13 +44,13 @@ VREM: Final[Spec[bool]] = Spec("VREM", d.flag, keys=(KeyRange(1, 1),))
 VSETATTR: Final[Spec[bool]] = Spec("VSETATTR", d.flag, keys=(KeyRange(1, 1),))
 VSIM: Final[Spec[list[Text]]] = Spec("VSIM", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
 VSIM_WITHATTRIBS: Final[Spec[dict[Text, Text | None]]] = Spec(
-    "VSIM", d.similar_attributes, keys=(KeyRange(1, 1),), replay=True, cacheable=True
+    "VSIM", lambda reply: d.vectors.similar_attributes(reply), keys=(KeyRange(1, 1),), replay=True, cacheable=True
 )
 VSIM_WITHSCORES: Final[Spec[dict[Text, float]]] = Spec(
-    "VSIM", d.similar_scores, keys=(KeyRange(1, 1),), replay=True, cacheable=True
+    "VSIM", lambda reply: d.vectors.similar_scores(reply), keys=(KeyRange(1, 1),), replay=True, cacheable=True
 )
 VSIM_WITHSCORES_WITHATTRIBS: Final[Spec[dict[Text, tuple[float, Text | None]]]] = Spec(
-    "VSIM", d.similar_all, keys=(KeyRange(1, 1),), replay=True, cacheable=True
+    "VSIM", lambda reply: d.vectors.similar_all(reply), keys=(KeyRange(1, 1),), replay=True, cacheable=True
 )
 
 
@@ -191,10 +198,10 @@ class VectorSetCommands(AwaitedFace[S]):
             vector: a collection: ``float] | bytes`` each.
             element: text, bytes or a number.
             reduce: a whole number.
-            cas: False by default.
-            noquant: False by default.
-            bin: False by default.
-            q8: False by default.
+            cas: off by default.
+            noquant: off by default.
+            bin: off by default.
+            q8: off by default.
             ef: a whole number.
             setattr: text, bytes or a number.
             m: a whole number.
@@ -256,7 +263,7 @@ class VectorSetCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             element: text, bytes or a number.
-            raw: False by default.
+            raw: add ``RAW``.
 
         Returns:
             ``RawVector | None`` with ``raw``;
@@ -345,7 +352,7 @@ class VectorSetCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             element: text, bytes or a number.
-            withscores: False by default.
+            withscores: add ``WITHSCORES``.
 
         Returns:
             ``list[dict[S, float]] | None`` with ``withscores``;
@@ -560,15 +567,15 @@ class VectorSetCommands(AwaitedFace[S]):
             key: a key, as text or bytes.
             vector: a collection: ``float] | bytes`` each.
             element: text, bytes or a number.
-            withscores: False by default.
-            withattribs: False by default.
+            withscores: off by default.
+            withattribs: off by default.
             count: a whole number.
             epsilon: a number.
             ef: a whole number.
             filter: text, bytes or a number.
             filter_ef: a whole number.
-            truth: False by default.
-            nothread: False by default.
+            truth: off by default.
+            nothread: off by default.
 
         Returns:
             ``dict[S, tuple[float, S | None]]`` with ``withscores`` and ``withattribs``;

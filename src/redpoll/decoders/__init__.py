@@ -1,6 +1,14 @@
-"""Reply decoders: from what the parser read to the value that a method promises; ``basic`` holds the rules."""
+"""Reply decoders: from what the parser read to the value that a method promises; ``basic`` holds the rules.
+
+The decoders that make records are in modules of their own, which are imported when the first of them is needed: making
+the record classes takes as long as all the rest of the package.
+"""
 
 from __future__ import annotations
+
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Final
 
 from .basic import (
     as_map,
@@ -23,169 +31,64 @@ from .basic import (
     tuple_of,
     twos,
 )
-from .cluster import cluster_links, cluster_shards, cluster_slots, migration_tasks, slot_migrations, slot_stats
-from .commands import (
-    command_docs,
-    command_infos,
-    command_infos_opt,
-    function_list,
-    function_stats,
-    hot_keys,
-    keys_and_flags,
-)
-from .data import hscan, key_list, key_value, lcs_matches, scan, text_scan
-from .scored import (
-    geo_found,
-    geo_positions,
-    key_member_score,
-    key_scored,
-    popped_one,
-    position,
-    rank_score,
-    scored,
-    zscan,
-)
-from .server import (
-    acl_log,
-    acl_user,
-    backup_status,
-    hello,
-    latency_histogram,
-    latency_history,
-    latency_latest,
-    log_entries,
-    memory_stats,
-    modules,
-    role,
-    tracking_info,
-    unix_time,
-)
-from .streams import (
-    claimed,
-    entries,
-    xautoclaim,
-    xautoclaim_ids,
-    xinfo_consumers,
-    xinfo_groups,
-    xinfo_stream,
-    xinfo_stream_full,
-    xpending,
-    xpending_range,
-    xread,
-    xreadgroup,
-    xreadgroup_claim,
-)
-from .text import (
-    client_info,
-    client_line,
-    client_list,
-    cluster_info,
-    cluster_node,
-    cluster_nodes,
-    cluster_replicas,
-    info,
-    slot_ranges,
-)
-from .vectors import (
-    array_info,
-    array_result,
-    link_scores,
-    raw_vector,
-    similar_all,
-    similar_attributes,
-    similar_scores,
-    vector_set_info,
-)
+from .data import hscan, key_list, key_value, scan, text_scan
+from .scored import geo_positions, key_member_score, key_scored, popped_one, position, rank_score, scored, zscan
+from .streams import claimed, entries, xread, xreadgroup
+
+if TYPE_CHECKING:
+    from . import cluster, commands, matches, server, stream_state, text, vectors
 
 __all__ = [
-    "acl_log",
-    "acl_user",
-    "array_info",
-    "array_result",
     "as_map",
-    "backup_status",
     "claimed",
-    "client_info",
-    "client_line",
-    "client_list",
-    "cluster_info",
-    "cluster_links",
-    "cluster_node",
-    "cluster_nodes",
-    "cluster_replicas",
-    "cluster_shards",
-    "cluster_slots",
-    "command_docs",
-    "command_infos",
-    "command_infos_opt",
+    "cluster",
+    "commands",
     "entries",
     "extra_fields",
     "flag",
-    "function_list",
-    "function_stats",
-    "geo_found",
     "geo_positions",
-    "hello",
-    "hot_keys",
     "hscan",
     "identity",
-    "info",
     "key_list",
     "key_member_score",
     "key_scored",
     "key_value",
-    "keys_and_flags",
-    "latency_histogram",
-    "latency_history",
-    "latency_latest",
-    "lcs_matches",
-    "link_scores",
     "list_of",
-    "log_entries",
     "map_of",
-    "memory_stats",
+    "matches",
     "migrated",
-    "migration_tasks",
-    "modules",
     "ok",
     "opt",
     "pairs_of",
     "popped_one",
     "position",
     "rank_score",
-    "raw_vector",
     "readable",
     "record_fields",
-    "role",
     "scan",
     "scored",
+    "server",
     "set_of",
-    "similar_all",
-    "similar_attributes",
-    "similar_scores",
-    "slot_migrations",
-    "slot_ranges",
-    "slot_stats",
+    "stream_state",
     "strings",
+    "text",
     "text_scan",
     "to_float",
     "to_int",
     "to_str",
-    "tracking_info",
     "tuple_of",
     "twos",
-    "unix_time",
-    "vector_set_info",
-    "xautoclaim",
-    "xautoclaim_ids",
-    "xinfo_consumers",
-    "xinfo_groups",
-    "xinfo_stream",
-    "xinfo_stream_full",
-    "xpending",
-    "xpending_range",
+    "vectors",
     "xread",
     "xreadgroup",
-    "xreadgroup_claim",
     "zscan",
 ]
+
+LATE: Final = frozenset(("cluster", "commands", "matches", "server", "stream_state", "text", "vectors"))
+"""The modules that make records."""
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in LATE:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from redpoll.records.data import LcsMatch, LcsMatches
 from redpoll.types import Text
 
-from .basic import as_map, extra_fields, record_fields
+from .basic import as_map
 
 
 def key_value(reply: Any) -> tuple[Text, Text]:
@@ -38,10 +37,3 @@ def text_scan(reply: Any) -> tuple[Text, list[Text]]:
     """One step of CLUSTERSCAN, whose cursor is not a number: ``"0"`` starts it and ends it."""
     cursor, found = reply
     return cursor, found
-
-
-def lcs_matches(reply: Any) -> LcsMatches:
-    """LCS with ``idx``, with or without ``withmatchlen``: the lengths follow from the positions."""
-    data = record_fields(reply)
-    matches = [LcsMatch((item[0][0], item[0][1]), (item[1][0], item[1][1])) for item in data.pop("matches")]
-    return LcsMatches(data.pop("len"), matches, extra_fields(data))

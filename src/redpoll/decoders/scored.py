@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from redpoll.records.data import GeoResult
 from redpoll.types import Text
 
 
@@ -57,25 +56,3 @@ def position(reply: Any) -> tuple[float, float]:
 def geo_positions(reply: Any) -> list[tuple[float, float] | None]:
     """GEOPOS: one position a member, None where it does not exist."""
     return [None if item is None else (float(item[0]), float(item[1])) for item in reply]
-
-
-def geo_found(reply: Any) -> list[GeoResult[Text]]:
-    """GEOSEARCH and its kind with any of ``withdist``, ``withhash``, ``withcoord``.
-
-    Which were asked for shows in the types: a distance is text (or a double), a hash an integer, a position a list.
-    """
-    return [_geo_result(item) for item in reply]
-
-
-def _geo_result(item: Any) -> GeoResult[Text]:
-    distance: float | None = None
-    number: int | None = None
-    where: tuple[float, float] | None = None
-    for part in item[1:]:
-        if isinstance(part, list):
-            where = position(part)
-        elif isinstance(part, int):
-            number = part
-        else:
-            distance = float(part)
-    return GeoResult(item[0], distance, number, where)

@@ -18,7 +18,7 @@ _CLIENT_FIELD: Final = re.compile(r"([a-z][a-z0-9_-]*)=(.*?)(?= [a-z][a-z0-9_-]*
 _CLIENT_TEXTS: Final = frozenset(
     {"addr", "laddr", "name", "flags", "events", "cmd", "user", "lib_name", "lib_ver", "capa"}
 )
-_CLIENT_FIELDS: Final = frozenset(ClientInfo.__dataclass_fields__) - {"extra"}
+_CLIENT_FIELDS: Final = {name.replace("_", "-"): name for name in ClientInfo.__dataclass_fields__ if name != "extra"}
 
 
 def _number(text: str) -> int | float | str:
@@ -69,11 +69,15 @@ def info(reply: Any) -> ServerInfo:
 
 def client_line(line: str) -> ClientInfo:
     """Return one line of CLIENT LIST as a record."""
+    try:
+        values = dict(part.split("=", 1) for part in line.split(" "))
+    except ValueError:  # a Unix socket's path with spaces
+        values = dict(_CLIENT_FIELD.findall(line))
     known: dict[str, Any] = {}
     extra: dict[str, str] = {}
-    for name, value in _CLIENT_FIELD.findall(line):
-        field = name.replace("-", "_")
-        if field not in _CLIENT_FIELDS:
+    for name, value in values.items():
+        field = _CLIENT_FIELDS.get(name)
+        if field is None:
             extra[name] = value
         else:
             known[field] = value if field in _CLIENT_TEXTS else int(value)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-InfoValue: TypeAlias = "int | float | str | dict[str, int | float | str]"
+InfoValue: TypeAlias = int | float | str | dict[str, int | float | str]
 """A value of INFO: a number, text, or named values (``db0``, ``cmdstat_get`` …)."""
 
 

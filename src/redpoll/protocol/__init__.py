@@ -1,0 +1,1 @@
+"""RESP without I/O: words to bytes, bytes to replies in step, the handshake, key slots."""

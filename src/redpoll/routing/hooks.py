@@ -1,0 +1,95 @@
+"""Calls the observer and the middleware of a client around each command. A client without them has no ``Hooks``."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import Any, Final
+
+from redpoll.events import Call, CommandFinished, CommandStarted, Facts, Observer
+from redpoll.options import Settings
+from redpoll.types import Arg
+
+_log: Final = logging.getLogger("redpoll")
+
+
+class Hooks:
+    """The observer and the middleware of one client. The observer sees what the middleware lets through to the server."""
+
+    __slots__ = ("_address", "_db", "_middleware", "_observer")
+
+    def __init__(self, settings: Settings) -> None:
+        self._observer: Observer | None = settings.observer
+        self._middleware = settings.middleware
+        self._address = str(settings.address)
+        self._db = settings.db
+
+    async def call(self, spec: Facts, words: tuple[Arg, ...], run: Call) -> Any:
+        """Run one command through the middleware and tell the observer.
+
+        Args:
+            spec: the command's facts.
+            words: the command.
+            run: sends it and gives its decoded reply.
+        """
+
+        async def observed(spec: Facts, words: tuple[Arg, ...]) -> Any:
+            return await self._watched(spec.name, None, lambda: run(spec, words), _no_error)
+
+        call: Call = observed
+        for middleware in reversed(self._middleware):
+            call = middleware(call)
+        return await call(spec, words)
+
+    async def batch(
+        self, count: int, run: Callable[[], Awaitable[None]], error: Callable[[], BaseException | None]
+    ) -> None:
+        """Run a batch and tell the observer. Middleware wraps single commands only.
+
+        Args:
+            count: how many commands it has.
+            run: sends it and sets its results.
+            error: gives the first command's error afterwards.
+        """
+        await self._watched("PIPELINE", count, run, error)
+
+    async def _watched(
+        self,
+        name: str,
+        count: int | None,
+        run: Callable[[], Awaitable[Any]],
+        error: Callable[[], BaseException | None],
+    ) -> Any:
+        observer = self._observer
+        if observer is None:
+            return await run()
+        event = CommandStarted(name, self._address, self._db, count)
+        _tell(observer.started, event)
+        begin = monotonic()
+        raised: BaseException | None = None
+        try:
+            result = await run()
+            raised = error()
+            return result
+        except BaseException as caught:
+            raised = caught
+            raise
+        finally:
+            _tell(observer.finished, CommandFinished(event, monotonic() - begin, raised))
+
+
+def hooks_of(settings: Settings) -> Hooks | None:
+    """Return a client's hooks; None where it has neither an observer nor middleware."""
+    return None if settings.observer is None and not settings.middleware else Hooks(settings)
+
+
+def _no_error() -> BaseException | None:
+    return None
+
+
+def _tell(listener: Callable[[Any], None], event: object) -> None:
+    try:
+        listener(event)
+    except Exception:
+        _log.exception("an observer failed; the command goes on")

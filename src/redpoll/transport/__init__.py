@@ -1,0 +1,1 @@
+"""Connections: dialling, reading and writing, deadlines, leases. It moves bytes and decides nothing about commands."""
