@@ -114,6 +114,7 @@ class _Samples:
             "bytes": [text.encode()],
             "bytearray": [bytearray(text.encode())],
             "memoryview": [memoryview(text.encode())],
+            "Unit": ["M", "KM", "FT", "MI"],
             "Seconds": [number, dt.timedelta(seconds=number)],
             "Milliseconds": [number, dt.timedelta(milliseconds=number)],
             "UnixSeconds": [number, moment],
@@ -197,8 +198,6 @@ class _Enumeration:
                 more = {name: self.choices[name][0] for name in names}
                 if not any(base.keys() <= {*bare, *more} for base in found) and self.legal({**bare, **more}):
                     found.append({**bare, **more})
-            if found:
-                break
         return found[:BASES]
 
     def _alternatives(self, base: Given) -> Iterator[tuple[str, object]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -15,6 +16,7 @@ _PHRASES: Final = {
     "int": "a whole number.",
     "float": "a number.",
     "bool": "off by default.",
+    "Unit": '``"M"``, ``"KM"``, ``"FT"`` or ``"MI"``, in either case.',
     "Seconds": "whole seconds, or a timedelta.",
     "Milliseconds": "whole milliseconds, or a timedelta.",
     "UnixSeconds": "seconds since 1970, or a datetime.",
@@ -39,8 +41,8 @@ def docstring(command: Command, summary: str, params: Sequence[Param], cases: Se
 
 def escape(text: str) -> str:
     """Make text safe between triple double quotes: specs are not trusted."""
-    text = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-    return f'{text[:-1]}\\"' if text.endswith('"') else text
+    text = text.replace("\\", "\\\\")
+    return re.sub(r'"{3,}|"+\Z', lambda quotes: '\\"' * len(quotes[0]), text)
 
 
 def _phrase(param: Param) -> str:

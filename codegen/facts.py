@@ -31,11 +31,14 @@ def facts(command: Command, entry: Entry) -> Facts:
     blocking = _optional_text(told.get("blocking"))
     if "blocking" in command.flags and blocking is None and not entry.exclude:
         raise LoweringError(f"{command.name}: the overlay must say where the block time stands (facts.blocking)")
-    keys = tuple(_keys(spec) for spec in command.key_specs if "not_key" not in spec.flags and _known(spec))
-    if "keys" in told:
-        keys = tuple(str(item) for item in _list(told["keys"]))
+    found = tuple(_keys(spec) for spec in command.key_specs if "not_key" not in spec.flags and _known(spec))
+    keys = tuple(str(item) for item in _list(told["keys"])) if "keys" in told else found
     fickle = {"nondeterministic_output", "dont_cache"} & set(command.hints)
     plain = readonly and bool(keys) and blocking is None and not fickle
+    defaults = {"keys": list(found), "replay": readonly, "cacheable": plain, "dedicated": False}
+    for name, value in defaults.items():
+        if name in told and told[name] == value and not entry.exclude:
+            raise LoweringError(f"{command.name}: facts.{name} says what is so without it")
     return Facts(
         keys=keys,
         blocking=blocking,

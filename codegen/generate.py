@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import keyword
 import re
 import sys
 import time
@@ -29,6 +30,9 @@ RESERVED: Final = frozenset(
     }
 )  # fmt: skip
 """Names of handwritten client methods, which a command must not take."""
+
+LOCALS: Final = frozenset({"self", "words", "each", "left", "right", "tuple"})
+"""Names that generated encoders use, which a parameter must not take."""
 
 
 class GenerationError(Exception):
@@ -75,7 +79,7 @@ def generate(commands: Mapping[str, spec.Command], over: overlay.Overlay) -> dic
     """
     with _stage("overlay"):
         containers = frozenset(name.partition(" ")[0] for name in commands if " " in name)
-        modules = {name: naming.module_name(command, containers) for name, command in commands.items()}
+        modules = {name: _module(command, containers) for name, command in commands.items()}
         overlay.check(over, commands, modules, used=False)
     with _stage("lower"):
         found = methods(commands, over, modules, containers)
@@ -84,6 +88,16 @@ def generate(commands: Mapping[str, spec.Command], over: overlay.Overlay) -> dic
         sources = _sources(commands, over, found)
     with _stage("format"):
         return {name: _formatted(name, text) for name, text in sources.items()}
+
+
+def _module(command: spec.Command, containers: frozenset[str]) -> str:
+    try:
+        name = naming.module_name(command, containers)
+    except ir.LoweringError as error:
+        raise GenerationError(f"{command.name}: its group: {error}") from error
+    if name == "table":
+        raise GenerationError(f"{command.name}: the module {name!r} is the table of raw commands")
+    return name
 
 
 def methods(
@@ -109,7 +123,7 @@ def methods(
             faults.append(f"{name}: {error}" if not str(error).startswith(name) else str(error))
     names: dict[str, str] = dict.fromkeys(RESERVED, "a handwritten method")
     for item in found:
-        if item.name in names and not item.facts.dedicated:
+        if item.name in names and not (item.facts.dedicated and item.name in RESERVED):
             faults.append(f"{item.command}: the method {item.name!r} is taken by {names[item.name]}")
         names[item.name] = item.command
     if faults:
@@ -121,22 +135,45 @@ def _method(command: spec.Command, entry: overlay.Entry, module: str, summary: s
     own = lower.Signature(signature(entry.signature), ()) if entry.signature else None
     lowered = own or lower.lower(command, entry)
     params = lowered.params
-    taken = {"self", "words", "each", "left", "right"} & {param.name for param in params}
+    taken = LOCALS & {param.name for param in params}
     if taken:
         raise ir.LoweringError(f"parameter names that encoders use themselves: {', '.join(sorted(taken))}")
     cases = _cases(command, entry, {param.name for param in params})
-    return ir.Method(
+    method = ir.Method(
         command=command.name,
         name=entry.method or naming.method_name(command.name),
         module=module,
         params=params,
-        steps=lowered.steps,
+        steps=(*_checks(command.name, entry, {param.name for param in params}), *lowered.steps),
         cases=cases,
         facts=facts.facts(command, entry),
         doc=docs.docstring(command, summary, params, cases),
         body=tuple(entry.encode.strip("\n").split("\n")) if entry.encode else (),
         overloads=entry.overloads,
     )
+    for name in (method.name, method.constant):
+        # A hostile name must not become code, nor hide the type variable that every face uses.
+        if not name.isidentifier() or keyword.iskeyword(name) or name == "S":
+            raise ir.LoweringError(f"neither a method nor a constant can be called {name!r}")
+    return method
+
+
+def _checks(command: str, entry: overlay.Entry, params: set[str]) -> list[ir.Check]:
+    """Return the overlay's own checks.
+
+    Raises:
+        LoweringError: a condition is no expression, or names what is no parameter.
+    """
+    checks: list[ir.Check] = []
+    for refuse, say in entry.checks:
+        try:
+            names = {node.id for node in ast.walk(ast.parse(refuse, mode="eval")) if isinstance(node, ast.Name)}
+        except SyntaxError as error:
+            raise ir.LoweringError(f"checks: {refuse!r} is no expression") from error
+        if unknown := names - params - {"_a"}:
+            raise ir.LoweringError(f"checks: {refuse!r} names unknown parameters: {', '.join(sorted(unknown))}")
+        checks.append(ir.Check(refuse, f"_a.refused({command!r}, {say!r})"))
+    return checks
 
 
 def _cases(command: spec.Command, entry: overlay.Entry, params: set[str]) -> tuple[ir.Case, ...]:
@@ -235,7 +272,11 @@ def _signatures(files: Mapping[str, str]) -> dict[str, list[str]]:
     for name, text in files.items():
         if not name.endswith(".py"):
             continue
-        for node in ast.walk(ast.parse(text)):
+        try:
+            tree = ast.parse(text)
+        except SyntaxError:  # an old file may be broken; the new one replaces it
+            continue
+        for node in ast.walk(tree):
             if isinstance(node, ast.AsyncFunctionDef):
                 line = f"({ast.unparse(node.args)}) -> {ast.unparse(node.returns) if node.returns else ''}"
                 found.setdefault(node.name, []).append(line)

@@ -27,7 +27,8 @@ class Sample(str):
 def accepts(command: Command, words: Sequence[object], loose: frozenset[str] = frozenset()) -> bool:
     """Tell whether the words, the command's name among them, follow the command's argument tree.
 
-    A plain ``str`` that is spelled like one of the tree's tokens is that token and no value; a ``Sample`` is a value.
+    A plain ``str`` that is spelled like one of the tree's tokens, in either case as servers read them, is that token
+    and no value; a ``Sample`` is a value.
 
     Args:
         command: the command.
@@ -38,7 +39,9 @@ def accepts(command: Command, words: Sequence[object], loose: frozenset[str] = f
     if [token_of(word) for word in words[: len(head)]] != head:
         return False
     rest = words[len(head) :]
-    return len(rest) in _Parser(rest, frozenset(tokens(command.arguments)), loose).sequence(command.arguments, 0)
+    return len(rest) in _Parser(rest, frozenset(map(str.upper, tokens(command.arguments))), loose).sequence(
+        command.arguments, 0
+    )
 
 
 def tokens(nodes: Sequence[Argument]) -> Iterator[str]:
@@ -139,11 +142,12 @@ class _Parser:
     def _token(self, token: str, start: int) -> int | None:
         parts = _parts(token)
         found = [token_of(word) for word in self.words[start : start + len(parts)]]
-        return start + len(parts) if found == parts else None
+        same = [word is not None and word.upper() == part.upper() for word, part in zip(found, parts, strict=False)]
+        return start + len(parts) if len(same) == len(parts) and all(same) else None
 
     def _fits(self, node: Argument, word: object) -> bool:
         token = token_of(word)
-        if token is not None and token in self.known:
+        if token is not None and token.upper() in self.known:
             return False
         if node.name in self.loose:
             return True

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .ir import Check, Each, LoweringError, Param, ParamKind, Step, When, Words
-from .naming import CONVERTERS, PAIR_KEYS, is_count, leaf_type, plural, python_name
+from .naming import CONVERTERS, PAIR_KEYS, choice_type, is_count, leaf_type, plural, python_name
 from .normalise import holds, normalise, without
 from .overlay import Entry
 from .spec import Argument, Command
@@ -142,12 +142,25 @@ class _Lowering:
                 params[index] = dataclasses.replace(param, type=element, kind="var", default=None, through=through)
             elif element == "Key" and param.default is None:
                 params[index] = dataclasses.replace(param, type="Key | Many[Key]", through="several")
+            else:
+                self.checks.append(self._collection(param.name))
             if param.default is None:
                 self.checks.append(self._some(param.name))
 
+    def _check(self, test: str, error: str, *more: object) -> Check:
+        arguments = ", ".join([repr(self.command.name), *map(repr, more)])
+        return Check(test, f"_a.{error}({arguments})")
+
     def _some(self, name: str) -> Check:
         """The check that a collection is not empty."""
-        return Check(f"not {name}", f"_a.empty({self.command.name!r}, {name!r})")
+        return self._check(f"not {name}", "empty", name)
+
+    def _collection(self, name: str) -> Check:
+        """The check that one text is not taken for a collection of its letters."""
+        return self._check(f"_a.no_collection({name})", "not_a_collection", name)
+
+    def _mapping(self, name: str) -> Check:
+        return self._check(f"_a.no_mapping({name})", "not_a_mapping", name)
 
     # What must be there
 
@@ -199,7 +212,7 @@ class _Lowering:
             # Two parallel lists (XREAD's keys and ids) are one mapping.
             kind = f"Pairs[{leaf_type(halves[0])}, {leaf_type(halves[1])}]"
             name = self._param(python_name(node.name), kind, node, "plain", None)
-            self.checks.append(self._some(name))
+            self.checks += [self._mapping(name), self._some(name)]
             return [Words((f"*_a.columns({name})",))]
         return self._sequence(halves)
 
@@ -211,7 +224,7 @@ class _Lowering:
         leaves = [option for option in options if option.type not in ("pure-token", "oneof", "block")]
         if len(options) == 2 and len(tokens) == 1 and len(leaves) == 1 and leaves[0].token is None:
             kind = leaf_type(leaves[0])
-            kind = kind if kind in ("Value", "Key") else f'{kind} | Literal["{tokens[0].token}"]'
+            kind = kind if kind in ("Value", "Key") else f"{kind} | Literal[{tokens[0].token!r}]"
             return [Words((self._param(python_name(leaves[0].name), kind, node, "plain", None),))]
         if node.multiple:
             return self._several_choices(node, required=not node.optional)
@@ -219,12 +232,12 @@ class _Lowering:
 
     def _literal(self, node: Argument, options: Sequence[Argument], kind: ParamKind, default: str | None) -> Words:
         tokens = [str(option.token) for option in options]
-        type_ = f"Literal[{', '.join(repr(token) for token in tokens)}]"
+        type_ = choice_type(options)
         label = node.token if node.token and kind == "keyword" else node.name
         name = self._param(python_name(label), type_, node, kind, default)
-        allowed = repr(tuple(tokens))
-        test = f"{name} not in {allowed}" if default is None else f"{name} is not None and {name} not in {allowed}"
-        self.checks.append(Check(test, f"_a.not_one_of({self.command.name!r}, {name!r}, {allowed})"))
+        test = f"_a.no_token({name}, {tuple(token.upper() for token in tokens)!r})"
+        test = test if default is None else f"{name} is not None and {test}"
+        self.checks.append(self._check(test, "not_one_of", name, tuple(tokens)))
         return Words((name,))
 
     # What may be left out
@@ -268,9 +281,9 @@ class _Lowering:
 
     def _unit_several(self, node: Argument, token: tuple[str, ...], label: str, *, counted: bool) -> _Unit:
         name = self._param(label, f"Many[{leaf_type(node)}]", node, "keyword", "None")
-        check = self._some(name)
+        checks = (self._collection(name), self._some(name))
         head = () if node.multiple_token else (Words(token),)
-        return _Unit(f"{name} is not None", name, (check, *head, *self._several(name, node, counted)))
+        return _Unit(f"{name} is not None", name, (*checks, *head, *self._several(name, node, counted)))
 
     def _unit_choice(self, node: Argument, token: tuple[str, ...]) -> _Unit:
         if all(option.type == "pure-token" for option in node.arguments) and not node.multiple:
@@ -332,13 +345,12 @@ class _Lowering:
         for index, kind in enumerate(kinds):
             converter = CONVERTERS.get(kind)
             exprs.append(f"_a.{converter}({name}[{index}])" if converter else f"{name}[{index}]")
-        return _Unit(f"{name} is not None", name, (Words((*token, *exprs)),))
+        check = self._check(f"_a.no_tuple({name}, {len(kinds)})", "not_a_tuple", name, len(kinds))
+        return _Unit(f"{name} is not None", name, (check, Words((*token, *exprs))))
 
     @staticmethod
     def _element_type(node: Argument) -> str:
-        if node.type == "oneof":
-            return f"Literal[{', '.join(repr(option.token) for option in node.arguments)}]"
-        return leaf_type(node)
+        return choice_type(node.arguments) if node.type == "oneof" else leaf_type(node)
 
     def _flattened(self, node: Argument, token: tuple[str, ...], label: str) -> _Unit:
         """An optional block as single keywords: its required parts mark it as given, the others require them."""
@@ -355,7 +367,7 @@ class _Lowering:
         options = [unit for child, unit in lowered if child.optional]
         given = " and ".join(mark.given for mark in marks)
         if len(marks) > 1:
-            test = f"len({{{', '.join(mark.given for mark in marks)}}}) != 1"
+            test = f"_a.count({{{', '.join(mark.given for mark in marks)}}}) != 1"
             self.checks.append(Check(test, f"_a.all_or_none({self.command.name!r}, {self._heads(marks)})"))
         for option in options:
             error = f"_a.requires({self.command.name!r}, {option.head!r}, {marks[0].head!r})"
@@ -397,13 +409,14 @@ class _Lowering:
                 self.many.add(name)
             places = iter(range(len(values)))
             words = [repr(leaf.token) if leaf.type == "pure-token" else f"each[{next(places)}]" for leaf in leaves]
-            each = Each("each", name, (*lead, *words))
+            checked = f"_a.tuples({self.command.name!r}, {name!r}, {name}, {len(values)})"
+            each = Each("each", checked, (*lead, *words))
         steps: list[Step] = [Words((f"_a.count({name})",))] if counted else []
-        check = self._some(name)
+        shape = self._mapping(name) if pair is not None else self._collection(name)
         if default is not None:
-            return name, [check, *steps, each]
+            return name, [shape, self._some(name), *steps, each]
         if name not in self.many:
-            self.checks.append(check)
+            self.checks += [shape, self._some(name)]
         return name, [*steps, each]
 
     @staticmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from .ir import LoweringError
@@ -37,6 +38,9 @@ LEAF_TYPES: Final = {
     "key": "Key",
     "pattern": "Pattern",
 }
+
+UNITS: Final = ("M", "KM", "FT", "MI")
+"""The tokens of a length's unit, which have an annotation of their own."""
 
 CONVERTERS: Final = {
     "Seconds": "seconds",
@@ -82,6 +86,12 @@ def leaf_type(node: Argument) -> str:
     if node.type == "integer" and ("seconds" in words or words == "ms idle"):
         return "Milliseconds" if milli or words == "ms idle" else "Seconds"
     return LEAF_TYPES[node.type]
+
+
+def choice_type(options: Sequence[Argument]) -> str:
+    """Return the annotation of one of several tokens."""
+    tokens = tuple(str(option.token) for option in options)
+    return "Unit" if tokens == UNITS else f"Literal[{', '.join(map(repr, tokens))}]"
 
 
 def is_count(node: Argument, following: Argument | None) -> bool:

@@ -6,8 +6,9 @@ An entry is a table named by its command::
     why = "members and scores are a mapping, as in redis-py"
     spec = "sha256:0123456789abcdef"
 
-``spec`` is the hash of the spec node that the entry was written for (``python -m codegen --stamp`` writes it): when
-upstream changes the node, generation fails until somebody has looked. The other keys:
+``spec`` is the hash of the spec node that the entry was written for (write ``spec = ""`` in a new one, and
+``python -m codegen --stamp`` fills it in): when upstream changes the node, generation fails until somebody has looked.
+The other keys:
 
 - ``exclude = true``: there is no such method; ``why`` says what to use instead.
 - ``method``: another method name.
@@ -20,6 +21,8 @@ upstream changes the node, generation fails until somebody has looked. The other
 - ``variadic = false``: the last collection is a parameter, not ``*args``.
 - ``spread = true``: each of ``*args`` may be a collection, as is always so for keys.
 - ``signature``, ``overloads``, ``encode``: a handwritten parameter list, its overloads, and the encoder's lines.
+- ``checks``: a list of ``{refuse = condition, say = message}``: what the spec cannot say of arguments together. The
+  condition is Python over the parameters.
 - ``reply``: an expression, or a list of ``{when = [parameters], is = expression}``, the last without ``when``; with
   ``text = false``, there or beside it, the reply is read as bytes on every client, as it may hold what is no text.
 - ``facts.NAME = {is, why}``: keys, blocking, replay, cacheable, dedicated.
@@ -29,12 +32,13 @@ An entry or a part that nothing uses is an error.
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, cast
+
+import tomlkit
 
 from .ir import ParamKind
 from .spec import Argument, Command, Fields, SpecError, node_hash, read_arguments
@@ -84,6 +88,7 @@ class Entry:
     literals: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     flatten: tuple[str, ...] = ()
+    checks: tuple[tuple[str, str], ...] = ()
     variadic: bool = True
     spread: bool = False
     signature: tuple[str, ...] = ()
@@ -155,7 +160,7 @@ def _entry(name: str, table: object, file: str) -> Entry:
     if "arguments" in fields:
         entry.arguments = read_arguments(fields)
     if "params" in fields:
-        inner = cast("dict[str, object]", fields.raw("params"))
+        inner = fields.table("params")
         entry.params = {key: _param(value, file, f"{name}.params.{key}") for key, value in inner.items()}
     entry.order = fields.texts("order")
     entry.literals = fields.texts("literals")
@@ -165,15 +170,18 @@ def _entry(name: str, table: object, file: str) -> Entry:
     if "variadic" in fields:
         entry.variadic = fields.flag("variadic")
     entry.signature = fields.texts("signature")
+    entry.checks = tuple(_refusal(item, file, f"{name}.checks[{i}]") for i, item in enumerate(fields.items("checks")))
     entry.overloads = fields.texts("overloads")
     entry.encode = str(fields.raw("encode") or "")
     entry.reply = _reply(fields, file, name)
     if "text" in fields:
         entry.text = fields.flag("text")
     if "facts" in fields:
-        inner = cast("dict[str, object]", fields.raw("facts"))
+        inner = fields.table("facts")
         entry.facts = {key: _fact(key, value, file, f"{name}.facts.{key}") for key, value in inner.items()}
     fields.done()
+    if entry == Entry(name, entry.why, entry.spec, file):
+        raise SpecError(file, name, "says nothing but why")
     return entry
 
 
@@ -187,6 +195,13 @@ def _param(value: object, file: str, place: str) -> ParamPatch:
     )
     fields.done()
     return patch
+
+
+def _refusal(value: object, file: str, place: str) -> tuple[str, str]:
+    fields = Fields(value, file, place)
+    found = fields.needed("refuse"), fields.needed("say")
+    fields.done()
+    return found
 
 
 def _fact(key: str, value: object, file: str, place: str) -> object:
@@ -255,24 +270,18 @@ def check(overlay: Overlay, commands: Mapping[str, Command], modules: Mapping[st
 
 
 def stamp(commands: Mapping[str, Command], folder: Path = FOLDER) -> list[str]:
-    """Write each entry's present spec hash into its file, without touching anything else; return what changed."""
+    """Write the present hash into each entry's ``spec``, without touching anything else; return what changed."""
     changed: list[str] = []
     for path in sorted(folder.glob("*.toml")):
         if path.name == SUMMARIES:
             continue
-        lines: list[str] = []
-        current = ""
-        for line in path.read_text(encoding="utf-8").splitlines():
-            header = re.fullmatch(r'\["([^"]+)"\]', line.strip())
-            if header:
-                current = header[1]
-            if line.startswith("spec = "):
-                continue
-            lines.append(line)
-            if line.startswith("why = ") and current in commands:
-                lines.append(f'spec = "{node_hash(commands[current])}"')
-        text = "\n".join(lines) + "\n"
-        if text != path.read_text(encoding="utf-8"):
-            path.write_text(text, encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
+        document = tomlkit.parse(text)
+        tables = cast("dict[str, object]", document)
+        for name in tables.keys() & commands.keys():
+            if "spec" in (entry := cast("dict[str, object]", tables[name])):
+                entry["spec"] = node_hash(commands[name])
+        if (stamped := document.as_string()) != text:
+            path.write_text(stamped, encoding="utf-8")
             changed.append(path.name)
     return changed

@@ -231,6 +231,15 @@ class Fields:
             raise self.error(f"a list is needed, not {_kind(value)}", key)
         return cast("list[object]", value)
 
+    def table(self, key: str) -> dict[str, object]:
+        """Take an object of anything; empty where it is missing."""
+        value = self._left.pop(key, None)
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            raise self.error(f"an object is needed, not {_kind(value)}", key)
+        return cast("dict[str, object]", value)
+
     def texts(self, key: str) -> tuple[str, ...]:
         """Take a list of printable strings; empty where it is missing."""
         found: list[str] = []

@@ -66,7 +66,7 @@ _AMOUNT: Final = "an amount other than 1 is sent by the command that takes one, 
 _BOUND: Final = "a bound may be exclusive or infinite, which the spec's double cannot say"
 _WEIGHT: Final = "weights are doubles, which the spec's integer cannot say"
 _RAW: Final = "options are passed as words, so the caller decides what is sent"
-_FROM: Final = "FROM is optional since Valkey takes a polygon without it; the server refuses what lacks it otherwise"
+_CORNERS: Final = "the arity is Redis', which has no polygon; one of one corner is shorter"
 _VALUES: Final = "the spec leaves out the number behind VALUES"
 
 SENDS: Final[Mapping[str, tuple[str, str]]] = {
@@ -108,19 +108,13 @@ LEAVES: Final[Mapping[tuple[str, str], str]] = {
 }
 """Leaves (command, name) of a narrower type than the server takes."""
 
-EMPTY: Final[Mapping[tuple[str, str], str]] = {
-    ("CLUSTER MIGRATION", "import_"): "its encoder lets an empty collection through, which the server refuses",
-    ("HOTKEYS START", "slots"): "its encoder lets an empty collection through, which the server refuses",
-}
-"""Parameters (command, name) of which an empty collection is sent outside the grammar."""
-
 ARITY: Final[Mapping[str, str]] = {
     "CLUSTER REPLICATE": "the arity is Redis', which has no NO ONE",
     "FT.CREATE": _RAW,
     "FT.HYBRID": _RAW,
+    "GEOSEARCH": _CORNERS,
+    "GEOSEARCHSTORE": _CORNERS,
     "FT.PROFILE": "the query's words are the caller's",
-    "GEOSEARCH": _FROM,
-    "GEOSEARCHSTORE": _FROM,
     "SCRIPT DEBUG": "the arity is Redis', which knows no engine",
     "SENTINEL SIMULATE-FAILURE": "the spec says that the modes are optional, and its arity that one is needed",
     "TS.MRANGE": _RAW,
@@ -147,7 +141,7 @@ UNSENT: Final[Mapping[tuple[str, str], str]] = {
 """Tokens (command, token; ``*``: any) that no sample call sends."""
 
 TABLES: Final[Mapping[str, Mapping[Any, object]]] = {
-    "SENDS": SENDS, "GRAMMAR": GRAMMAR, "LEAVES": LEAVES, "EMPTY": EMPTY, "ARITY": ARITY, "KEYS": KEYS, "UNSENT": UNSENT,
+    "SENDS": SENDS, "GRAMMAR": GRAMMAR, "LEAVES": LEAVES, "ARITY": ARITY, "KEYS": KEYS, "UNSENT": UNSENT,
 }  # fmt: skip
 
 
@@ -216,7 +210,7 @@ def _verify(commands: Mapping[str, Command], method: Method, awaited: Awaited, b
     for given, (recorded, again) in calls.made:
         if recorded != again:
             result.faces.append(recorded.words)
-        _words(_judge(commands, recorded.words, result), given, recorded, result)
+        _words(_judge(commands, recorded.words, result), recorded, result)
         if recorded.spec.blocking is not None:
             told, meant = recorded.spec.blocking.seconds(recorded.words), _blocks(method.params, given)
             if told != meant and (told is None or meant is None or abs(told - meant) > 1e-9):
@@ -259,12 +253,8 @@ def _judge(commands: Mapping[str, Command], words: Sequence[Arg], result: Result
     return commands[result.command]
 
 
-def _words(command: Command, given: Given, recorded: Recorded, result: Result) -> None:
+def _words(command: Command, recorded: Recorded, result: Result) -> None:
     words = recorded.words
-    empty = next((key for key in EMPTY if key[0] == command.name and not given.get(key[1], True)), None)
-    if empty is not None and not accepts(command, words):
-        result.excused.add(("EMPTY", empty))
-        return
     if command.arity is not None and not _arity(command.arity, len(words)):
         _fault(result, result.arity, words, "ARITY", ARITY)
     if not _in_grammar(command, words, result):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from typing import TypeVar, cast
 
@@ -21,20 +21,52 @@ count = len
 """The number of repetitions, by a name that no parameter shadows."""
 
 
+def no_collection(value: object) -> bool:
+    """Tell whether a value is no collection: a single text or number, or an iterator that cannot be counted."""
+    return isinstance(value, _WORDS) or not hasattr(value, "__len__")
+
+
+def no_mapping(value: object) -> bool:
+    """Tell whether a value is no mapping."""
+    return not hasattr(value, "items")
+
+
+def no_tuple(value: object, length: int) -> bool:
+    """Tell whether a value is no tuple (or list) of so many elements."""
+    return not isinstance(value, tuple | list) or len(cast("tuple[object, ...]", value)) != length
+
+
+def no_token(value: object, tokens: tuple[str, ...]) -> bool:
+    """Tell whether a value is none of the tokens, which are in upper case, in any case."""
+    return not isinstance(value, str) or value.upper() not in tokens
+
+
 def spread(values: Iterable[T | Many[T]]) -> list[T]:
-    """Flatten ``*args`` of which each is one word or a collection of words."""
+    """Flatten ``*args`` of which each is one value or a collection of values."""
     flat: list[T] = []
     for value in values:
-        if isinstance(value, _WORDS) or not isinstance(value, Iterable):  # a number, or what encoding will refuse
-            flat.append(value)  # type: ignore[arg-type]  # T is a type of words here, which _WORDS spells
+        if no_collection(value):
+            flat.append(cast("T", value))
         else:
-            flat.extend(value)
+            flat.extend(cast("Many[T]", value))
     return flat
 
 
 def several(keys: Key | Many[Key]) -> Many[Key]:
     """Return a collection of keys: the given one, or one that holds the single key."""
-    return cast("Many[Key]", (keys,)) if isinstance(keys, _WORDS) else keys
+    return cast("Many[Key]", (keys,) if no_collection(keys) else keys)
+
+
+def tuples(command: str, name: str, values: Iterable[T], length: int) -> Iterator[T]:
+    """Yield the values, each of which must be a tuple of so many elements.
+
+    Raises:
+        UsageError: one is not.
+    """
+    for value in values:
+        if no_tuple(value, length):
+            raise not_a_tuple(command, f"each of {name}", length)
+        yield value
 
 
 def columns(pairs: Pairs[Arg, Arg]) -> list[Arg]:
@@ -83,9 +115,29 @@ def _whole(value: dt.timedelta, unit: dt.timedelta, name: str) -> int:
     return whole
 
 
+def refused(command: str, message: str) -> UsageError:
+    """The error for arguments that do not go together."""
+    return UsageError(message, command=command)
+
+
 def empty(command: str, name: str) -> UsageError:
     """The error for a collection without elements."""
     return UsageError(f"{name} needs at least one element", command=command)
+
+
+def not_a_collection(command: str, name: str) -> UsageError:
+    """The error for one value where a collection is needed."""
+    return UsageError(f"{name} must be a collection, such as a list, not one value or an iterator", command=command)
+
+
+def not_a_mapping(command: str, name: str) -> UsageError:
+    """The error for something else where a mapping is needed."""
+    return UsageError(f"{name} must be a mapping, such as a dict", command=command)
+
+
+def not_a_tuple(command: str, name: str, length: int) -> UsageError:
+    """The error for something else where a tuple of some length is needed."""
+    return UsageError(f"{name} must be a tuple of {length} elements", command=command)
 
 
 def not_one_of(command: str, name: str, allowed: Sequence[str]) -> UsageError:
@@ -132,6 +184,8 @@ def hset_pairs(
         mapping = field
     elif field is not None or value is not None or mapping is None:
         raise UsageError("a mapping, or a field and its value, must be given", command="HSET")
+    if no_mapping(mapping):
+        raise not_a_mapping("HSET", "mapping")
     if not mapping:
         raise empty("HSET", "mapping")
     return mapping.items()
@@ -165,6 +219,8 @@ def vector(command: str, values: Many[float] | bytes) -> tuple[Arg, ...]:
     Raises:
         UsageError: a vector without elements.
     """
+    if not isinstance(values, bytes) and no_collection(values):
+        raise not_a_collection(command, "vector")
     if not values:
         raise empty(command, "vector")
     return ("FP32", values) if isinstance(values, bytes) else ("VALUES", len(values), *values)

@@ -102,28 +102,35 @@ class Block:
     """Where a blocking command says how long it may block.
 
     ``at`` is the word's index (negative: from the end), or the token before it (XREAD's ``"BLOCK"``: without the token
-    the command does not block). ``unit`` is the number of seconds in one; 0 of it means for ever.
+    the command does not block). ``unit`` is the number of seconds in one; 0 of it means for ever. The token is looked
+    for from the word ``start`` on, and not behind the token ``until``: a key may be called BLOCK too.
     """
 
     at: int | str
     unit: float
+    start: int = 1
+    until: str | None = None
 
     def seconds(self, words: Sequence[Arg]) -> float | None:
         """Return how long the call may block, in seconds: 0.0 for ever or unknown, None where it does not block."""
-        at = self.at
-        if isinstance(at, str):
-            for index, word in enumerate(words):
-                if token_of(word) == at and index + 1 < len(words):
-                    at = index + 1
-                    break
-            else:
-                return None
-        if at >= len(words) or -at > len(words):
+        at = self._index(words)
+        if at is None or at >= len(words) or -at > len(words):
             return None
         try:
             return float(words[at]) * self.unit  # type: ignore[arg-type]  # a word that is no number raises, below
         except (TypeError, ValueError):
             return 0.0  # the server reads more spellings of a number than Python does, and may well block
+
+    def _index(self, words: Sequence[Arg]) -> int | None:
+        if isinstance(self.at, int):
+            return self.at
+        for index in range(self.start, len(words)):
+            token = token_of(words[index])
+            if token == self.at:
+                return index + 1
+            if token == self.until:
+                return None
+        return None
 
 
 def token_of(word: Arg) -> str:

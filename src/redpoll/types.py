@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 from collections.abc import Iterable, Iterator
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from typing_extensions import TypeVar
 
@@ -41,6 +41,9 @@ UnixMilliseconds: TypeAlias = int | dt.datetime
 
 ScoreBound: TypeAlias = float | str
 """A score, ``"(1.5"`` for an exclusive one, ``"-inf"`` or ``"+inf"``."""
+
+Unit: TypeAlias = Literal["M", "KM", "FT", "MI", "m", "km", "ft", "mi"]
+"""A unit of length: metres, kilometres, feet or miles."""
 
 K_co = TypeVar("K_co", covariant=True)
 V_co = TypeVar("V_co", covariant=True)

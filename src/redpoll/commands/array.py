@@ -55,7 +55,7 @@ def encode_ardelrange(key: Key, ranges: tuple[tuple[int, int], ...]) -> tuple[Ar
     if not ranges:
         raise _a.empty("ARDELRANGE", "ranges")
     words: list[Arg] = ["ARDELRANGE", key]
-    for each in ranges:
+    for each in _a.tuples("ARDELRANGE", "ranges", ranges, 2):
         words += (each[0], each[1])
     return tuple(words)
 
@@ -131,6 +131,8 @@ def encode_armget(key: Key, indexes: tuple[int, ...]) -> tuple[Arg, ...]:
 
 def encode_armset(key: Key, mapping: Pairs[int, Value]) -> tuple[Arg, ...]:
     """Return the words of ARMSET."""
+    if _a.no_mapping(mapping):
+        raise _a.not_a_mapping("ARMSET", "mapping")
     if not mapping:
         raise _a.empty("ARMSET", "mapping")
     words: list[Arg] = ["ARMSET", key]

@@ -23,9 +23,9 @@ def encode_bitcount(
     key: Key, start: int | None, end: int | None, unit: Literal["BYTE", "BIT"] | None
 ) -> tuple[Arg, ...]:
     """Return the words of BITCOUNT."""
-    if unit is not None and unit not in ("BYTE", "BIT"):
+    if unit is not None and _a.no_token(unit, ("BYTE", "BIT")):
         raise _a.not_one_of("BITCOUNT", "unit", ("BYTE", "BIT"))
-    if len({start is not None, end is not None}) != 1:
+    if _a.count({start is not None, end is not None}) != 1:
         raise _a.all_or_none("BITCOUNT", ("start", "end"))
     if unit is not None and (not (start is not None and end is not None)):
         raise _a.requires("BITCOUNT", "unit", "start")
@@ -50,9 +50,11 @@ def encode_bitfield_ro(key: Key, gets: Many[tuple[Value, Value]] | None) -> tupl
     """Return the words of BITFIELD_RO."""
     words: list[Arg] = ["BITFIELD_RO", key]
     if gets is not None:
+        if _a.no_collection(gets):
+            raise _a.not_a_collection("BITFIELD_RO", "gets")
         if not gets:
             raise _a.empty("BITFIELD_RO", "gets")
-        for each in gets:
+        for each in _a.tuples("BITFIELD_RO", "gets", gets, 2):
             words += ("GET", each[0], each[1])
     return tuple(words)
 
@@ -61,7 +63,7 @@ def encode_bitop(
     operation: Literal["AND", "OR", "XOR", "NOT", "DIFF", "DIFF1", "ANDOR", "ONE"], destkey: Key, keys: Many[Key]
 ) -> tuple[Arg, ...]:
     """Return the words of BITOP."""
-    if operation not in ("AND", "OR", "XOR", "NOT", "DIFF", "DIFF1", "ANDOR", "ONE"):
+    if _a.no_token(operation, ("AND", "OR", "XOR", "NOT", "DIFF", "DIFF1", "ANDOR", "ONE")):
         raise _a.not_one_of("BITOP", "operation", ("AND", "OR", "XOR", "NOT", "DIFF", "DIFF1", "ANDOR", "ONE"))
     if not keys:
         raise _a.empty("BITOP", "keys")
@@ -72,7 +74,7 @@ def encode_bitpos(
     key: Key, bit: int, start: int | None, end: int | None, unit: Literal["BYTE", "BIT"] | None
 ) -> tuple[Arg, ...]:
     """Return the words of BITPOS."""
-    if unit is not None and unit not in ("BYTE", "BIT"):
+    if unit is not None and _a.no_token(unit, ("BYTE", "BIT")):
         raise _a.not_one_of("BITPOS", "unit", ("BYTE", "BIT"))
     if unit is not None and (not end is not None):
         raise _a.requires("BITPOS", "unit", "end")

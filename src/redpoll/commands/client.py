@@ -71,11 +71,11 @@ def encode_client_kill(
     not_ip: Value | None,
 ) -> tuple[Arg, ...]:
     """Return the words of CLIENT KILL."""
-    if type is not None and type not in ("NORMAL", "MASTER", "SLAVE", "REPLICA", "PUBSUB", "PRIMARY"):
+    if type is not None and _a.no_token(type, ("NORMAL", "MASTER", "SLAVE", "REPLICA", "PUBSUB", "PRIMARY")):
         raise _a.not_one_of("CLIENT KILL", "type", ("NORMAL", "MASTER", "SLAVE", "REPLICA", "PUBSUB", "PRIMARY"))
-    if skipme is not None and skipme not in ("YES", "NO"):
+    if skipme is not None and _a.no_token(skipme, ("YES", "NO")):
         raise _a.not_one_of("CLIENT KILL", "skipme", ("YES", "NO"))
-    if not_type is not None and not_type not in ("NORMAL", "MASTER", "PRIMARY", "SLAVE", "REPLICA", "PUBSUB"):
+    if not_type is not None and _a.no_token(not_type, ("NORMAL", "MASTER", "PRIMARY", "SLAVE", "REPLICA", "PUBSUB")):
         raise _a.not_one_of("CLIENT KILL", "not_type", ("NORMAL", "MASTER", "PRIMARY", "SLAVE", "REPLICA", "PUBSUB"))
     if not (
         id is not None
@@ -172,6 +172,8 @@ def encode_client_kill(
     if not_type is not None:
         words += ("NOT-TYPE", not_type)
     if not_id is not None:
+        if _a.no_collection(not_id):
+            raise _a.not_a_collection("CLIENT KILL", "not_id")
         if not not_id:
             raise _a.empty("CLIENT KILL", "not_id")
         words += ("NOT-ID", *not_id)
@@ -228,16 +230,18 @@ def encode_client_list(
     not_ip: Value | None,
 ) -> tuple[Arg, ...]:
     """Return the words of CLIENT LIST."""
-    if type is not None and type not in ("NORMAL", "MASTER", "REPLICA", "PUBSUB"):
+    if type is not None and _a.no_token(type, ("NORMAL", "MASTER", "REPLICA", "PUBSUB")):
         raise _a.not_one_of("CLIENT LIST", "type", ("NORMAL", "MASTER", "REPLICA", "PUBSUB"))
-    if skipme is not None and skipme not in ("YES", "NO"):
+    if skipme is not None and _a.no_token(skipme, ("YES", "NO")):
         raise _a.not_one_of("CLIENT LIST", "skipme", ("YES", "NO"))
-    if not_type is not None and not_type not in ("NORMAL", "MASTER", "REPLICA", "PUBSUB"):
+    if not_type is not None and _a.no_token(not_type, ("NORMAL", "MASTER", "REPLICA", "PUBSUB")):
         raise _a.not_one_of("CLIENT LIST", "not_type", ("NORMAL", "MASTER", "REPLICA", "PUBSUB"))
     words: list[Arg] = ["CLIENT", "LIST"]
     if type is not None:
         words += ("TYPE", type)
     if id is not None:
+        if _a.no_collection(id):
+            raise _a.not_a_collection("CLIENT LIST", "id")
         if not id:
             raise _a.empty("CLIENT LIST", "id")
         words += ("ID", *id)
@@ -270,6 +274,8 @@ def encode_client_list(
     if not_type is not None:
         words += ("NOT-TYPE", not_type)
     if not_id is not None:
+        if _a.no_collection(not_id):
+            raise _a.not_a_collection("CLIENT LIST", "not_id")
         if not not_id:
             raise _a.empty("CLIENT LIST", "not_id")
         words += ("NOT-ID", *not_id)
@@ -322,7 +328,7 @@ def encode_client_unblock(client_id: int, timeout: bool, error: bool) -> tuple[A
 
 def encode_client_caching(mode: Literal["YES", "NO"]) -> tuple[Arg, ...]:
     """Return the words of CLIENT CACHING."""
-    if mode not in ("YES", "NO"):
+    if _a.no_token(mode, ("YES", "NO")):
         raise _a.not_one_of("CLIENT CACHING", "mode", ("YES", "NO"))
     return ("CLIENT", "CACHING", mode)
 
@@ -336,21 +342,21 @@ def encode_client_capa(capabilities: tuple[Value, ...]) -> tuple[Arg, ...]:
 
 def encode_client_import_source(enabled: Literal["ON", "OFF"]) -> tuple[Arg, ...]:
     """Return the words of CLIENT IMPORT-SOURCE."""
-    if enabled not in ("ON", "OFF"):
+    if _a.no_token(enabled, ("ON", "OFF")):
         raise _a.not_one_of("CLIENT IMPORT-SOURCE", "enabled", ("ON", "OFF"))
     return ("CLIENT", "IMPORT-SOURCE", enabled)
 
 
 def encode_client_no_evict(enabled: Literal["ON", "OFF"]) -> tuple[Arg, ...]:
     """Return the words of CLIENT NO-EVICT."""
-    if enabled not in ("ON", "OFF"):
+    if _a.no_token(enabled, ("ON", "OFF")):
         raise _a.not_one_of("CLIENT NO-EVICT", "enabled", ("ON", "OFF"))
     return ("CLIENT", "NO-EVICT", enabled)
 
 
 def encode_client_no_touch(enabled: Literal["ON", "OFF"]) -> tuple[Arg, ...]:
     """Return the words of CLIENT NO-TOUCH."""
-    if enabled not in ("ON", "OFF"):
+    if _a.no_token(enabled, ("ON", "OFF")):
         raise _a.not_one_of("CLIENT NO-TOUCH", "enabled", ("ON", "OFF"))
     return ("CLIENT", "NO-TOUCH", enabled)
 
@@ -377,12 +383,14 @@ def encode_client_tracking(
     noloop: bool,
 ) -> tuple[Arg, ...]:
     """Return the words of CLIENT TRACKING."""
-    if status not in ("ON", "OFF"):
+    if _a.no_token(status, ("ON", "OFF")):
         raise _a.not_one_of("CLIENT TRACKING", "status", ("ON", "OFF"))
     words: list[Arg] = ["CLIENT", "TRACKING", status]
     if redirect is not None:
         words += ("REDIRECT", redirect)
     if prefix is not None:
+        if _a.no_collection(prefix):
+            raise _a.not_a_collection("CLIENT TRACKING", "prefix")
         if not prefix:
             raise _a.empty("CLIENT TRACKING", "prefix")
         for each in prefix:

@@ -97,7 +97,7 @@ def encode_cluster_addslotsrange(ranges: tuple[tuple[int, int], ...]) -> tuple[A
     if not ranges:
         raise _a.empty("CLUSTER ADDSLOTSRANGE", "ranges")
     words: list[Arg] = ["CLUSTER", "ADDSLOTSRANGE"]
-    for each in ranges:
+    for each in _a.tuples("CLUSTER ADDSLOTSRANGE", "ranges", ranges, 2):
         words += (each[0], each[1])
     return tuple(words)
 
@@ -114,7 +114,7 @@ def encode_cluster_delslotsrange(ranges: tuple[tuple[int, int], ...]) -> tuple[A
     if not ranges:
         raise _a.empty("CLUSTER DELSLOTSRANGE", "ranges")
     words: list[Arg] = ["CLUSTER", "DELSLOTSRANGE"]
-    for each in ranges:
+    for each in _a.tuples("CLUSTER DELSLOTSRANGE", "ranges", ranges, 2):
         words += (each[0], each[1])
     return tuple(words)
 
@@ -172,6 +172,8 @@ def encode_cluster_migration(
     if (import_ is not None, cancel is not None, status is not None).count(True) != 1:
         raise _a.exactly_one("CLUSTER MIGRATION", ("import_", "cancel", "status"))
     if import_ is not None:
+        if not import_:
+            raise _a.empty("CLUSTER MIGRATION", "import_")
         words.append("IMPORT")
         for each in import_:
             words += each
@@ -228,7 +230,7 @@ def encode_cluster_slot_stats(
     slotsrange: tuple[int, int] | None, orderby: Value | None, limit: int | None, order: Literal["ASC", "DESC"] | None
 ) -> tuple[Arg, ...]:
     """Return the words of CLUSTER SLOT-STATS."""
-    if order is not None and order not in ("ASC", "DESC"):
+    if order is not None and _a.no_token(order, ("ASC", "DESC")):
         raise _a.not_one_of("CLUSTER SLOT-STATS", "order", ("ASC", "DESC"))
     if limit is not None and (not orderby is not None):
         raise _a.requires("CLUSTER SLOT-STATS", "limit", "orderby")
@@ -238,6 +240,8 @@ def encode_cluster_slot_stats(
         raise _a.exactly_one("CLUSTER SLOT-STATS", ("slotsrange", "orderby"))
     words: list[Arg] = ["CLUSTER", "SLOT-STATS"]
     if slotsrange is not None:
+        if _a.no_tuple(slotsrange, 2):
+            raise _a.not_a_tuple("CLUSTER SLOT-STATS", "slotsrange", 2)
         words += ("SLOTSRANGE", slotsrange[0], slotsrange[1])
     if orderby is not None:
         words += ("ORDERBY", orderby)

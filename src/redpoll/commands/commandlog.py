@@ -28,21 +28,21 @@ COMMANDLOG_RESET: Final[Spec[bool]] = Spec(
 
 def encode_commandlog_get(count: int, type: Literal["SLOW", "LARGE-REQUEST", "LARGE-REPLY"]) -> tuple[Arg, ...]:
     """Return the words of COMMANDLOG GET."""
-    if type not in ("SLOW", "LARGE-REQUEST", "LARGE-REPLY"):
+    if _a.no_token(type, ("SLOW", "LARGE-REQUEST", "LARGE-REPLY")):
         raise _a.not_one_of("COMMANDLOG GET", "type", ("SLOW", "LARGE-REQUEST", "LARGE-REPLY"))
     return ("COMMANDLOG", "GET", count, type)
 
 
 def encode_commandlog_len(type: Literal["SLOW", "LARGE-REQUEST", "LARGE-REPLY"]) -> tuple[Arg, ...]:
     """Return the words of COMMANDLOG LEN."""
-    if type not in ("SLOW", "LARGE-REQUEST", "LARGE-REPLY"):
+    if _a.no_token(type, ("SLOW", "LARGE-REQUEST", "LARGE-REPLY")):
         raise _a.not_one_of("COMMANDLOG LEN", "type", ("SLOW", "LARGE-REQUEST", "LARGE-REPLY"))
     return ("COMMANDLOG", "LEN", type)
 
 
 def encode_commandlog_reset(type: Literal["SLOW", "LARGE-REQUEST", "LARGE-REPLY"]) -> tuple[Arg, ...]:
     """Return the words of COMMANDLOG RESET."""
-    if type not in ("SLOW", "LARGE-REQUEST", "LARGE-REPLY"):
+    if _a.no_token(type, ("SLOW", "LARGE-REQUEST", "LARGE-REPLY")):
         raise _a.not_one_of("COMMANDLOG RESET", "type", ("SLOW", "LARGE-REQUEST", "LARGE-REPLY"))
     return ("COMMANDLOG", "RESET", type)
 

@@ -31,6 +31,8 @@ def encode_config_get(parameters: tuple[Value, ...]) -> tuple[Arg, ...]:
 
 def encode_config_set(mapping: Pairs[Value, Value]) -> tuple[Arg, ...]:
     """Return the words of CONFIG SET."""
+    if _a.no_mapping(mapping):
+        raise _a.not_a_mapping("CONFIG SET", "mapping")
     if not mapping:
         raise _a.empty("CONFIG SET", "mapping")
     words: list[Arg] = ["CONFIG", "SET"]

@@ -52,6 +52,8 @@ def encode_hello(protover: int | None, auth: tuple[Value, Value] | None, setname
     if protover is not None:
         words.append(protover)
         if auth is not None:
+            if _a.no_tuple(auth, 2):
+                raise _a.not_a_tuple("HELLO", "auth", 2)
             words += ("AUTH", auth[0], auth[1])
         if setname is not None:
             words += ("SETNAME", setname)

@@ -20,6 +20,8 @@ CMS_QUERY: Final[Spec[Any]] = Spec("CMS.QUERY", keys=(KeyRange(1, 1),), replay=T
 
 def encode_cms_incrby(key: Key, mapping: Pairs[Value, int]) -> tuple[Arg, ...]:
     """Return the words of CMS.INCRBY."""
+    if _a.no_mapping(mapping):
+        raise _a.not_a_mapping("CMS.INCRBY", "mapping")
     if not mapping:
         raise _a.empty("CMS.INCRBY", "mapping")
     words: list[Arg] = ["CMS.INCRBY", key]
@@ -34,6 +36,8 @@ def encode_cms_merge(key: Key, sources: Many[Key], weights: Many[float] | None) 
         raise _a.empty("CMS.MERGE", "sources")
     words: list[Arg] = ["CMS.MERGE", key, _a.count(sources), *sources]
     if weights is not None:
+        if _a.no_collection(weights):
+            raise _a.not_a_collection("CMS.MERGE", "weights")
         if not weights:
             raise _a.empty("CMS.MERGE", "weights")
         words += ("WEIGHTS", *weights)

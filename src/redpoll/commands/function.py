@@ -46,6 +46,24 @@ FUNCTION_STATS: Final[Spec[FunctionStats]] = Spec(
 )
 
 
+def encode_fcall(function: Value, keys: Many[Key], args: Many[Value]) -> tuple[Arg, ...]:
+    """Return the words of FCALL."""
+    if _a.no_collection(keys):
+        raise _a.not_a_collection("FCALL", "keys")
+    if _a.no_collection(args):
+        raise _a.not_a_collection("FCALL", "args")
+    return ("FCALL", function, _a.count(keys), *keys, *args)
+
+
+def encode_fcall_ro(function: Value, keys: Many[Key], args: Many[Value]) -> tuple[Arg, ...]:
+    """Return the words of FCALL_RO."""
+    if _a.no_collection(keys):
+        raise _a.not_a_collection("FCALL_RO", "keys")
+    if _a.no_collection(args):
+        raise _a.not_a_collection("FCALL_RO", "args")
+    return ("FCALL_RO", function, _a.count(keys), *keys, *args)
+
+
 def encode_function_flush(asynchronous: bool, sync: bool) -> tuple[Arg, ...]:
     """Return the words of FUNCTION FLUSH."""
     if (asynchronous, sync).count(True) > 1:
@@ -114,7 +132,7 @@ class FunctionCommands(AwaitedFace[S]):
         Since Redis 7.0.0, Valkey 7.0.0.
         See https://redis.io/docs/latest/commands/fcall/
         """
-        return await self._run(FCALL, ("FCALL", function, _a.count(keys), *keys, *args))
+        return await self._run(FCALL, encode_fcall(function, keys, args))
 
     async def fcall_ro(self, function: Value, keys: Many[Key] = (), args: Many[Value] = ()) -> Any:
         """Call a library function that is declared not to write; allowed on replicas.
@@ -132,7 +150,7 @@ class FunctionCommands(AwaitedFace[S]):
         Since Redis 7.0.0, Valkey 7.0.0.
         See https://redis.io/docs/latest/commands/fcall_ro/
         """
-        return await self._run(FCALL_RO, ("FCALL_RO", function, _a.count(keys), *keys, *args))
+        return await self._run(FCALL_RO, encode_fcall_ro(function, keys, args))
 
     async def function_delete(self, library_name: Value) -> bool:
         """Remove one library with all of its functions; fail where it does not exist.
@@ -296,11 +314,11 @@ class QueuedFunctionCommands(QueuedFace[S]):
 
     def fcall(self, function: Value, keys: Many[Key] = (), args: Many[Value] = ()) -> Queued[Any]:
         """Queue FCALL; arguments and result as awaited."""
-        return self._queue(FCALL, ("FCALL", function, _a.count(keys), *keys, *args))
+        return self._queue(FCALL, encode_fcall(function, keys, args))
 
     def fcall_ro(self, function: Value, keys: Many[Key] = (), args: Many[Value] = ()) -> Queued[Any]:
         """Queue FCALL_RO; arguments and result as awaited."""
-        return self._queue(FCALL_RO, ("FCALL_RO", function, _a.count(keys), *keys, *args))
+        return self._queue(FCALL_RO, encode_fcall_ro(function, keys, args))
 
     def function_delete(self, library_name: Value) -> Queued[bool]:
         """Queue FUNCTION DELETE; arguments and result as awaited."""

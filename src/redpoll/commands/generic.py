@@ -242,7 +242,7 @@ def encode_sort(
     store: Key | None,
 ) -> tuple[Arg, ...]:
     """Return the words of SORT."""
-    if len({offset is not None, num is not None}) != 1:
+    if _a.count({offset is not None, num is not None}) != 1:
         raise _a.all_or_none("SORT", ("offset", "num"))
     if (asc, desc).count(True) > 1:
         raise _a.at_most_one("SORT", ("asc", "desc"))
@@ -252,6 +252,8 @@ def encode_sort(
     if offset is not None and num is not None:
         words += ("LIMIT", offset, num)
     if get is not None:
+        if _a.no_collection(get):
+            raise _a.not_a_collection("SORT", "get")
         if not get:
             raise _a.empty("SORT", "get")
         for each in get:
@@ -278,7 +280,7 @@ def encode_sort_ro(
     alpha: bool,
 ) -> tuple[Arg, ...]:
     """Return the words of SORT_RO."""
-    if len({offset is not None, num is not None}) != 1:
+    if _a.count({offset is not None, num is not None}) != 1:
         raise _a.all_or_none("SORT_RO", ("offset", "num"))
     if (asc, desc).count(True) > 1:
         raise _a.at_most_one("SORT_RO", ("asc", "desc"))
@@ -288,6 +290,8 @@ def encode_sort_ro(
     if offset is not None and num is not None:
         words += ("LIMIT", offset, num)
     if get is not None:
+        if _a.no_collection(get):
+            raise _a.not_a_collection("SORT_RO", "get")
         if not get:
             raise _a.empty("SORT_RO", "get")
         for each in get:

@@ -9,7 +9,7 @@ from redpoll import arguments as _a
 from redpoll import decoders as d
 from redpoll.faces import AwaitedFace, Queued, QueuedFace
 from redpoll.spec import KeyAfter, KeyRange, Spec
-from redpoll.types import Arg, Key, Many, S, Text, Value
+from redpoll.types import Arg, Key, Many, S, Text, Unit, Value
 
 if TYPE_CHECKING:
     from redpoll.records.data import GeoResult
@@ -84,16 +84,14 @@ def encode_geoadd(
         words.append("XX")
     if ch:
         words.append("CH")
-    for each in members:
+    for each in _a.tuples("GEOADD", "members", members, 3):
         words += (each[0], each[1], each[2])
     return tuple(words)
 
 
-def encode_geodist(
-    key: Key, member1: Value, member2: Value, unit: Literal["M", "KM", "FT", "MI"] | None
-) -> tuple[Arg, ...]:
+def encode_geodist(key: Key, member1: Value, member2: Value, unit: Unit | None) -> tuple[Arg, ...]:
     """Return the words of GEODIST."""
-    if unit is not None and unit not in ("M", "KM", "FT", "MI"):
+    if unit is not None and _a.no_token(unit, ("M", "KM", "FT", "MI")):
         raise _a.not_one_of("GEODIST", "unit", ("M", "KM", "FT", "MI"))
     words: list[Arg] = ["GEODIST", key, member1, member2]
     if unit is not None:
@@ -106,7 +104,7 @@ def encode_georadius(
     longitude: float,
     latitude: float,
     radius: float,
-    unit: Literal["M", "KM", "FT", "MI"],
+    unit: Unit,
     withcoord: bool,
     withdist: bool,
     withhash: bool,
@@ -118,7 +116,7 @@ def encode_georadius(
     storedist: Key | None,
 ) -> tuple[Arg, ...]:
     """Return the words of GEORADIUS."""
-    if unit not in ("M", "KM", "FT", "MI"):
+    if _a.no_token(unit, ("M", "KM", "FT", "MI")):
         raise _a.not_one_of("GEORADIUS", "unit", ("M", "KM", "FT", "MI"))
     if any and (not count is not None):
         raise _a.requires("GEORADIUS", "any", "count")
@@ -152,7 +150,7 @@ def encode_georadiusbymember(
     key: Key,
     member: Value,
     radius: float,
-    unit: Literal["M", "KM", "FT", "MI"],
+    unit: Unit,
     withcoord: bool,
     withdist: bool,
     withhash: bool,
@@ -164,7 +162,7 @@ def encode_georadiusbymember(
     storedist: Key | None,
 ) -> tuple[Arg, ...]:
     """Return the words of GEORADIUSBYMEMBER."""
-    if unit not in ("M", "KM", "FT", "MI"):
+    if _a.no_token(unit, ("M", "KM", "FT", "MI")):
         raise _a.not_one_of("GEORADIUSBYMEMBER", "unit", ("M", "KM", "FT", "MI"))
     if any and (not count is not None):
         raise _a.requires("GEORADIUSBYMEMBER", "any", "count")
@@ -198,7 +196,7 @@ def encode_georadiusbymember_ro(
     key: Key,
     member: Value,
     radius: float,
-    unit: Literal["M", "KM", "FT", "MI"],
+    unit: Unit,
     withcoord: bool,
     withdist: bool,
     withhash: bool,
@@ -208,7 +206,7 @@ def encode_georadiusbymember_ro(
     desc: bool,
 ) -> tuple[Arg, ...]:
     """Return the words of GEORADIUSBYMEMBER_RO."""
-    if unit not in ("M", "KM", "FT", "MI"):
+    if _a.no_token(unit, ("M", "KM", "FT", "MI")):
         raise _a.not_one_of("GEORADIUSBYMEMBER_RO", "unit", ("M", "KM", "FT", "MI"))
     if any and (not count is not None):
         raise _a.requires("GEORADIUSBYMEMBER_RO", "any", "count")
@@ -237,7 +235,7 @@ def encode_georadius_ro(
     longitude: float,
     latitude: float,
     radius: float,
-    unit: Literal["M", "KM", "FT", "MI"],
+    unit: Unit,
     withcoord: bool,
     withdist: bool,
     withhash: bool,
@@ -247,7 +245,7 @@ def encode_georadius_ro(
     desc: bool,
 ) -> tuple[Arg, ...]:
     """Return the words of GEORADIUS_RO."""
-    if unit not in ("M", "KM", "FT", "MI"):
+    if _a.no_token(unit, ("M", "KM", "FT", "MI")):
         raise _a.not_one_of("GEORADIUS_RO", "unit", ("M", "KM", "FT", "MI"))
     if any and (not count is not None):
         raise _a.requires("GEORADIUS_RO", "any", "count")
@@ -275,8 +273,8 @@ def encode_geosearch(
     key: Key,
     frommember: Value | None,
     fromlonlat: tuple[float, float] | None,
-    byradius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None,
-    bybox: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None,
+    byradius: tuple[float, Unit] | None,
+    bybox: tuple[float, float, Unit] | None,
     bypolygon: Many[tuple[float, float]] | None,
     asc: bool,
     desc: bool,
@@ -287,6 +285,8 @@ def encode_geosearch(
     withhash: bool,
 ) -> tuple[Arg, ...]:
     """Return the words of GEOSEARCH."""
+    if frommember is None and fromlonlat is None and (bypolygon is None):
+        raise _a.refused("GEOSEARCH", "exactly one of frommember, fromlonlat must be given, but for bypolygon")
     if (frommember is not None, fromlonlat is not None).count(True) > 1:
         raise _a.at_most_one("GEOSEARCH", ("frommember", "fromlonlat"))
     if (byradius is not None, bybox is not None, bypolygon is not None).count(True) != 1:
@@ -299,17 +299,25 @@ def encode_geosearch(
     if frommember is not None:
         words += ("FROMMEMBER", frommember)
     if fromlonlat is not None:
+        if _a.no_tuple(fromlonlat, 2):
+            raise _a.not_a_tuple("GEOSEARCH", "fromlonlat", 2)
         words += ("FROMLONLAT", fromlonlat[0], fromlonlat[1])
     if byradius is not None:
+        if _a.no_tuple(byradius, 2):
+            raise _a.not_a_tuple("GEOSEARCH", "byradius", 2)
         words += ("BYRADIUS", byradius[0], byradius[1])
     if bybox is not None:
+        if _a.no_tuple(bybox, 3):
+            raise _a.not_a_tuple("GEOSEARCH", "bybox", 3)
         words += ("BYBOX", bybox[0], bybox[1], bybox[2])
     if bypolygon is not None:
         words.append("BYPOLYGON")
+        if _a.no_collection(bypolygon):
+            raise _a.not_a_collection("GEOSEARCH", "bypolygon")
         if not bypolygon:
             raise _a.empty("GEOSEARCH", "bypolygon")
         words.append(_a.count(bypolygon))
-        for each in bypolygon:
+        for each in _a.tuples("GEOSEARCH", "bypolygon", bypolygon, 2):
             words += (each[0], each[1])
     if asc:
         words.append("ASC")
@@ -333,8 +341,8 @@ def encode_geosearchstore(
     source: Key,
     frommember: Value | None,
     fromlonlat: tuple[float, float] | None,
-    byradius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None,
-    bybox: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None,
+    byradius: tuple[float, Unit] | None,
+    bybox: tuple[float, float, Unit] | None,
     bypolygon: Many[tuple[float, float]] | None,
     asc: bool,
     desc: bool,
@@ -343,6 +351,8 @@ def encode_geosearchstore(
     storedist: bool,
 ) -> tuple[Arg, ...]:
     """Return the words of GEOSEARCHSTORE."""
+    if frommember is None and fromlonlat is None and (bypolygon is None):
+        raise _a.refused("GEOSEARCHSTORE", "exactly one of frommember, fromlonlat must be given, but for bypolygon")
     if (frommember is not None, fromlonlat is not None).count(True) > 1:
         raise _a.at_most_one("GEOSEARCHSTORE", ("frommember", "fromlonlat"))
     if (byradius is not None, bybox is not None, bypolygon is not None).count(True) != 1:
@@ -355,17 +365,25 @@ def encode_geosearchstore(
     if frommember is not None:
         words += ("FROMMEMBER", frommember)
     if fromlonlat is not None:
+        if _a.no_tuple(fromlonlat, 2):
+            raise _a.not_a_tuple("GEOSEARCHSTORE", "fromlonlat", 2)
         words += ("FROMLONLAT", fromlonlat[0], fromlonlat[1])
     if byradius is not None:
+        if _a.no_tuple(byradius, 2):
+            raise _a.not_a_tuple("GEOSEARCHSTORE", "byradius", 2)
         words += ("BYRADIUS", byradius[0], byradius[1])
     if bybox is not None:
+        if _a.no_tuple(bybox, 3):
+            raise _a.not_a_tuple("GEOSEARCHSTORE", "bybox", 3)
         words += ("BYBOX", bybox[0], bybox[1], bybox[2])
     if bypolygon is not None:
         words.append("BYPOLYGON")
+        if _a.no_collection(bypolygon):
+            raise _a.not_a_collection("GEOSEARCHSTORE", "bypolygon")
         if not bypolygon:
             raise _a.empty("GEOSEARCHSTORE", "bypolygon")
         words.append(_a.count(bypolygon))
-        for each in bypolygon:
+        for each in _a.tuples("GEOSEARCHSTORE", "bypolygon", bypolygon, 2):
             words += (each[0], each[1])
     if asc:
         words.append("ASC")
@@ -408,9 +426,7 @@ class GeoCommands(AwaitedFace[S]):
         """
         return await self._run(GEOADD, encode_geoadd(key, members, nx, xx, ch))
 
-    async def geodist(
-        self, key: Key, /, member1: Value, member2: Value, unit: Literal["M", "KM", "FT", "MI"] | None = None
-    ) -> float | None:
+    async def geodist(self, key: Key, /, member1: Value, member2: Value, unit: Unit | None = None) -> float | None:
         """Return how far two stored places are apart, or nil where one is missing.
 
         ``GEODIST key member1 member2 [M|KM|FT|MI]``
@@ -419,7 +435,7 @@ class GeoCommands(AwaitedFace[S]):
             key: a key, as text or bytes.
             member1: text, bytes or a number.
             member2: text, bytes or a number.
-            unit: ``Literal['M', 'KM', 'FT', 'MI']``.
+            unit: ``"M"``, ``"KM"``, ``"FT"`` or ``"MI"``, in either case.
 
         Returns:
             ``float | None``
@@ -474,7 +490,7 @@ class GeoCommands(AwaitedFace[S]):
         longitude: float,
         latitude: float,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: bool = False,
@@ -495,7 +511,7 @@ class GeoCommands(AwaitedFace[S]):
         longitude: float,
         latitude: float,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: bool = False,
@@ -516,7 +532,7 @@ class GeoCommands(AwaitedFace[S]):
         longitude: float,
         latitude: float,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: Literal[True],
         withdist: bool = False,
@@ -537,7 +553,7 @@ class GeoCommands(AwaitedFace[S]):
         longitude: float,
         latitude: float,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: Literal[True],
@@ -558,7 +574,7 @@ class GeoCommands(AwaitedFace[S]):
         longitude: float,
         latitude: float,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: bool = False,
@@ -579,7 +595,7 @@ class GeoCommands(AwaitedFace[S]):
         longitude: float,
         latitude: float,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: Literal[False] = False,
         withdist: Literal[False] = False,
@@ -600,7 +616,7 @@ class GeoCommands(AwaitedFace[S]):
         longitude: float,
         latitude: float,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: bool = False,
@@ -620,7 +636,7 @@ class GeoCommands(AwaitedFace[S]):
         longitude: float,
         latitude: float,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: bool = False,
@@ -641,7 +657,7 @@ class GeoCommands(AwaitedFace[S]):
             longitude: a number.
             latitude: a number.
             radius: a number.
-            unit: ``Literal['M', 'KM', 'FT', 'MI']``.
+            unit: ``"M"``, ``"KM"``, ``"FT"`` or ``"MI"``, in either case.
             withcoord: add ``WITHCOORD``.
             withdist: add ``WITHDIST``.
             withhash: add ``WITHHASH``.
@@ -700,7 +716,7 @@ class GeoCommands(AwaitedFace[S]):
         /,
         member: Value,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: bool = False,
@@ -720,7 +736,7 @@ class GeoCommands(AwaitedFace[S]):
         /,
         member: Value,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: bool = False,
@@ -740,7 +756,7 @@ class GeoCommands(AwaitedFace[S]):
         /,
         member: Value,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: Literal[True],
         withdist: bool = False,
@@ -760,7 +776,7 @@ class GeoCommands(AwaitedFace[S]):
         /,
         member: Value,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: Literal[True],
@@ -780,7 +796,7 @@ class GeoCommands(AwaitedFace[S]):
         /,
         member: Value,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: bool = False,
@@ -800,7 +816,7 @@ class GeoCommands(AwaitedFace[S]):
         /,
         member: Value,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: Literal[False] = False,
         withdist: Literal[False] = False,
@@ -820,7 +836,7 @@ class GeoCommands(AwaitedFace[S]):
         /,
         member: Value,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: bool = False,
@@ -839,7 +855,7 @@ class GeoCommands(AwaitedFace[S]):
         /,
         member: Value,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: bool = False,
@@ -859,7 +875,7 @@ class GeoCommands(AwaitedFace[S]):
             key: a key, as text or bytes.
             member: text, bytes or a number.
             radius: a number.
-            unit: ``Literal['M', 'KM', 'FT', 'MI']``.
+            unit: ``"M"``, ``"KM"``, ``"FT"`` or ``"MI"``, in either case.
             withcoord: add ``WITHCOORD``.
             withdist: add ``WITHDIST``.
             withhash: add ``WITHHASH``.
@@ -905,7 +921,7 @@ class GeoCommands(AwaitedFace[S]):
         /,
         member: Value,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: Literal[True],
         withdist: bool = False,
@@ -923,7 +939,7 @@ class GeoCommands(AwaitedFace[S]):
         /,
         member: Value,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: Literal[True],
@@ -941,7 +957,7 @@ class GeoCommands(AwaitedFace[S]):
         /,
         member: Value,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: bool = False,
@@ -959,7 +975,7 @@ class GeoCommands(AwaitedFace[S]):
         /,
         member: Value,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: Literal[False] = False,
         withdist: Literal[False] = False,
@@ -977,7 +993,7 @@ class GeoCommands(AwaitedFace[S]):
         /,
         member: Value,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: bool = False,
@@ -994,7 +1010,7 @@ class GeoCommands(AwaitedFace[S]):
         /,
         member: Value,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: bool = False,
@@ -1012,7 +1028,7 @@ class GeoCommands(AwaitedFace[S]):
             key: a key, as text or bytes.
             member: text, bytes or a number.
             radius: a number.
-            unit: ``Literal['M', 'KM', 'FT', 'MI']``.
+            unit: ``"M"``, ``"KM"``, ``"FT"`` or ``"MI"``, in either case.
             withcoord: add ``WITHCOORD``.
             withdist: add ``WITHDIST``.
             withhash: add ``WITHHASH``.
@@ -1051,7 +1067,7 @@ class GeoCommands(AwaitedFace[S]):
         longitude: float,
         latitude: float,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: Literal[True],
         withdist: bool = False,
@@ -1070,7 +1086,7 @@ class GeoCommands(AwaitedFace[S]):
         longitude: float,
         latitude: float,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: Literal[True],
@@ -1089,7 +1105,7 @@ class GeoCommands(AwaitedFace[S]):
         longitude: float,
         latitude: float,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: bool = False,
@@ -1108,7 +1124,7 @@ class GeoCommands(AwaitedFace[S]):
         longitude: float,
         latitude: float,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: Literal[False] = False,
         withdist: Literal[False] = False,
@@ -1127,7 +1143,7 @@ class GeoCommands(AwaitedFace[S]):
         longitude: float,
         latitude: float,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: bool = False,
@@ -1145,7 +1161,7 @@ class GeoCommands(AwaitedFace[S]):
         longitude: float,
         latitude: float,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: bool = False,
@@ -1164,7 +1180,7 @@ class GeoCommands(AwaitedFace[S]):
             longitude: a number.
             latitude: a number.
             radius: a number.
-            unit: ``Literal['M', 'KM', 'FT', 'MI']``.
+            unit: ``"M"``, ``"KM"``, ``"FT"`` or ``"MI"``, in either case.
             withcoord: add ``WITHCOORD``.
             withdist: add ``WITHDIST``.
             withhash: add ``WITHHASH``.
@@ -1203,8 +1219,8 @@ class GeoCommands(AwaitedFace[S]):
         *,
         frommember: Value | None = None,
         fromlonlat: tuple[float, float] | None = None,
-        byradius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None = None,
-        bybox: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None = None,
+        byradius: tuple[float, Unit] | None = None,
+        bybox: tuple[float, float, Unit] | None = None,
         bypolygon: Many[tuple[float, float]] | None = None,
         asc: bool = False,
         desc: bool = False,
@@ -1223,8 +1239,8 @@ class GeoCommands(AwaitedFace[S]):
         *,
         frommember: Value | None = None,
         fromlonlat: tuple[float, float] | None = None,
-        byradius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None = None,
-        bybox: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None = None,
+        byradius: tuple[float, Unit] | None = None,
+        bybox: tuple[float, float, Unit] | None = None,
         bypolygon: Many[tuple[float, float]] | None = None,
         asc: bool = False,
         desc: bool = False,
@@ -1243,8 +1259,8 @@ class GeoCommands(AwaitedFace[S]):
         *,
         frommember: Value | None = None,
         fromlonlat: tuple[float, float] | None = None,
-        byradius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None = None,
-        bybox: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None = None,
+        byradius: tuple[float, Unit] | None = None,
+        bybox: tuple[float, float, Unit] | None = None,
         bypolygon: Many[tuple[float, float]] | None = None,
         asc: bool = False,
         desc: bool = False,
@@ -1263,8 +1279,8 @@ class GeoCommands(AwaitedFace[S]):
         *,
         frommember: Value | None = None,
         fromlonlat: tuple[float, float] | None = None,
-        byradius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None = None,
-        bybox: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None = None,
+        byradius: tuple[float, Unit] | None = None,
+        bybox: tuple[float, float, Unit] | None = None,
         bypolygon: Many[tuple[float, float]] | None = None,
         asc: bool = False,
         desc: bool = False,
@@ -1283,8 +1299,8 @@ class GeoCommands(AwaitedFace[S]):
         *,
         frommember: Value | None = None,
         fromlonlat: tuple[float, float] | None = None,
-        byradius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None = None,
-        bybox: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None = None,
+        byradius: tuple[float, Unit] | None = None,
+        bybox: tuple[float, float, Unit] | None = None,
         bypolygon: Many[tuple[float, float]] | None = None,
         asc: bool = False,
         desc: bool = False,
@@ -1302,8 +1318,8 @@ class GeoCommands(AwaitedFace[S]):
         *,
         frommember: Value | None = None,
         fromlonlat: tuple[float, float] | None = None,
-        byradius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None = None,
-        bybox: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None = None,
+        byradius: tuple[float, Unit] | None = None,
+        bybox: tuple[float, float, Unit] | None = None,
         bypolygon: Many[tuple[float, float]] | None = None,
         asc: bool = False,
         desc: bool = False,
@@ -1321,8 +1337,8 @@ class GeoCommands(AwaitedFace[S]):
             key: a key, as text or bytes.
             frommember: ``FROMMEMBER``, text, bytes or a number.
             fromlonlat: ``FROMLONLAT``, ``tuple[float, float]``.
-            byradius: ``BYRADIUS``, ``tuple[float, Literal['M', 'KM', 'FT', 'MI']]``.
-            bybox: ``BYBOX``, ``tuple[float, float, Literal['M', 'KM', 'FT', 'MI']]``.
+            byradius: ``BYRADIUS``, ``tuple[float, Unit]``.
+            bybox: ``BYBOX``, ``tuple[float, float, Unit]``.
             bypolygon: a collection: ``tuple[float, float]`` each.
             asc: add ``ASC``.
             desc: add ``DESC``.
@@ -1373,8 +1389,8 @@ class GeoCommands(AwaitedFace[S]):
         *,
         frommember: Value | None = None,
         fromlonlat: tuple[float, float] | None = None,
-        byradius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None = None,
-        bybox: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None = None,
+        byradius: tuple[float, Unit] | None = None,
+        bybox: tuple[float, float, Unit] | None = None,
         bypolygon: Many[tuple[float, float]] | None = None,
         asc: bool = False,
         desc: bool = False,
@@ -1391,8 +1407,8 @@ class GeoCommands(AwaitedFace[S]):
             source: a key, as text or bytes.
             frommember: ``FROMMEMBER``, text, bytes or a number.
             fromlonlat: ``FROMLONLAT``, ``tuple[float, float]``.
-            byradius: ``BYRADIUS``, ``tuple[float, Literal['M', 'KM', 'FT', 'MI']]``.
-            bybox: ``BYBOX``, ``tuple[float, float, Literal['M', 'KM', 'FT', 'MI']]``.
+            byradius: ``BYRADIUS``, ``tuple[float, Unit]``.
+            bybox: ``BYBOX``, ``tuple[float, float, Unit]``.
             bypolygon: a collection: ``tuple[float, float]`` each.
             asc: add ``ASC``.
             desc: add ``DESC``.
@@ -1437,9 +1453,7 @@ class QueuedGeoCommands(QueuedFace[S]):
         """Queue GEOADD; arguments and result as awaited."""
         return self._queue(GEOADD, encode_geoadd(key, members, nx, xx, ch))
 
-    def geodist(
-        self, key: Key, /, member1: Value, member2: Value, unit: Literal["M", "KM", "FT", "MI"] | None = None
-    ) -> Queued[float | None]:
+    def geodist(self, key: Key, /, member1: Value, member2: Value, unit: Unit | None = None) -> Queued[float | None]:
         """Queue GEODIST; arguments and result as awaited."""
         return self._queue(GEODIST, encode_geodist(key, member1, member2, unit))
 
@@ -1459,7 +1473,7 @@ class QueuedGeoCommands(QueuedFace[S]):
         longitude: float,
         latitude: float,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: bool = False,
@@ -1480,7 +1494,7 @@ class QueuedGeoCommands(QueuedFace[S]):
         longitude: float,
         latitude: float,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: bool = False,
@@ -1501,7 +1515,7 @@ class QueuedGeoCommands(QueuedFace[S]):
         longitude: float,
         latitude: float,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: Literal[True],
         withdist: bool = False,
@@ -1522,7 +1536,7 @@ class QueuedGeoCommands(QueuedFace[S]):
         longitude: float,
         latitude: float,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: Literal[True],
@@ -1543,7 +1557,7 @@ class QueuedGeoCommands(QueuedFace[S]):
         longitude: float,
         latitude: float,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: bool = False,
@@ -1564,7 +1578,7 @@ class QueuedGeoCommands(QueuedFace[S]):
         longitude: float,
         latitude: float,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: Literal[False] = False,
         withdist: Literal[False] = False,
@@ -1585,7 +1599,7 @@ class QueuedGeoCommands(QueuedFace[S]):
         longitude: float,
         latitude: float,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: bool = False,
@@ -1605,7 +1619,7 @@ class QueuedGeoCommands(QueuedFace[S]):
         longitude: float,
         latitude: float,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: bool = False,
@@ -1653,7 +1667,7 @@ class QueuedGeoCommands(QueuedFace[S]):
         /,
         member: Value,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: bool = False,
@@ -1673,7 +1687,7 @@ class QueuedGeoCommands(QueuedFace[S]):
         /,
         member: Value,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: bool = False,
@@ -1693,7 +1707,7 @@ class QueuedGeoCommands(QueuedFace[S]):
         /,
         member: Value,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: Literal[True],
         withdist: bool = False,
@@ -1713,7 +1727,7 @@ class QueuedGeoCommands(QueuedFace[S]):
         /,
         member: Value,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: Literal[True],
@@ -1733,7 +1747,7 @@ class QueuedGeoCommands(QueuedFace[S]):
         /,
         member: Value,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: bool = False,
@@ -1753,7 +1767,7 @@ class QueuedGeoCommands(QueuedFace[S]):
         /,
         member: Value,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: Literal[False] = False,
         withdist: Literal[False] = False,
@@ -1773,7 +1787,7 @@ class QueuedGeoCommands(QueuedFace[S]):
         /,
         member: Value,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: bool = False,
@@ -1792,7 +1806,7 @@ class QueuedGeoCommands(QueuedFace[S]):
         /,
         member: Value,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: bool = False,
@@ -1827,7 +1841,7 @@ class QueuedGeoCommands(QueuedFace[S]):
         /,
         member: Value,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: Literal[True],
         withdist: bool = False,
@@ -1845,7 +1859,7 @@ class QueuedGeoCommands(QueuedFace[S]):
         /,
         member: Value,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: Literal[True],
@@ -1863,7 +1877,7 @@ class QueuedGeoCommands(QueuedFace[S]):
         /,
         member: Value,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: bool = False,
@@ -1881,7 +1895,7 @@ class QueuedGeoCommands(QueuedFace[S]):
         /,
         member: Value,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: Literal[False] = False,
         withdist: Literal[False] = False,
@@ -1899,7 +1913,7 @@ class QueuedGeoCommands(QueuedFace[S]):
         /,
         member: Value,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: bool = False,
@@ -1916,7 +1930,7 @@ class QueuedGeoCommands(QueuedFace[S]):
         /,
         member: Value,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: bool = False,
@@ -1946,7 +1960,7 @@ class QueuedGeoCommands(QueuedFace[S]):
         longitude: float,
         latitude: float,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: Literal[True],
         withdist: bool = False,
@@ -1965,7 +1979,7 @@ class QueuedGeoCommands(QueuedFace[S]):
         longitude: float,
         latitude: float,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: Literal[True],
@@ -1984,7 +1998,7 @@ class QueuedGeoCommands(QueuedFace[S]):
         longitude: float,
         latitude: float,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: bool = False,
@@ -2003,7 +2017,7 @@ class QueuedGeoCommands(QueuedFace[S]):
         longitude: float,
         latitude: float,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: Literal[False] = False,
         withdist: Literal[False] = False,
@@ -2022,7 +2036,7 @@ class QueuedGeoCommands(QueuedFace[S]):
         longitude: float,
         latitude: float,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: bool = False,
@@ -2040,7 +2054,7 @@ class QueuedGeoCommands(QueuedFace[S]):
         longitude: float,
         latitude: float,
         radius: float,
-        unit: Literal["M", "KM", "FT", "MI"],
+        unit: Unit,
         *,
         withcoord: bool = False,
         withdist: bool = False,
@@ -2070,8 +2084,8 @@ class QueuedGeoCommands(QueuedFace[S]):
         *,
         frommember: Value | None = None,
         fromlonlat: tuple[float, float] | None = None,
-        byradius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None = None,
-        bybox: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None = None,
+        byradius: tuple[float, Unit] | None = None,
+        bybox: tuple[float, float, Unit] | None = None,
         bypolygon: Many[tuple[float, float]] | None = None,
         asc: bool = False,
         desc: bool = False,
@@ -2090,8 +2104,8 @@ class QueuedGeoCommands(QueuedFace[S]):
         *,
         frommember: Value | None = None,
         fromlonlat: tuple[float, float] | None = None,
-        byradius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None = None,
-        bybox: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None = None,
+        byradius: tuple[float, Unit] | None = None,
+        bybox: tuple[float, float, Unit] | None = None,
         bypolygon: Many[tuple[float, float]] | None = None,
         asc: bool = False,
         desc: bool = False,
@@ -2110,8 +2124,8 @@ class QueuedGeoCommands(QueuedFace[S]):
         *,
         frommember: Value | None = None,
         fromlonlat: tuple[float, float] | None = None,
-        byradius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None = None,
-        bybox: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None = None,
+        byradius: tuple[float, Unit] | None = None,
+        bybox: tuple[float, float, Unit] | None = None,
         bypolygon: Many[tuple[float, float]] | None = None,
         asc: bool = False,
         desc: bool = False,
@@ -2130,8 +2144,8 @@ class QueuedGeoCommands(QueuedFace[S]):
         *,
         frommember: Value | None = None,
         fromlonlat: tuple[float, float] | None = None,
-        byradius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None = None,
-        bybox: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None = None,
+        byradius: tuple[float, Unit] | None = None,
+        bybox: tuple[float, float, Unit] | None = None,
         bypolygon: Many[tuple[float, float]] | None = None,
         asc: bool = False,
         desc: bool = False,
@@ -2150,8 +2164,8 @@ class QueuedGeoCommands(QueuedFace[S]):
         *,
         frommember: Value | None = None,
         fromlonlat: tuple[float, float] | None = None,
-        byradius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None = None,
-        bybox: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None = None,
+        byradius: tuple[float, Unit] | None = None,
+        bybox: tuple[float, float, Unit] | None = None,
         bypolygon: Many[tuple[float, float]] | None = None,
         asc: bool = False,
         desc: bool = False,
@@ -2169,8 +2183,8 @@ class QueuedGeoCommands(QueuedFace[S]):
         *,
         frommember: Value | None = None,
         fromlonlat: tuple[float, float] | None = None,
-        byradius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None = None,
-        bybox: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None = None,
+        byradius: tuple[float, Unit] | None = None,
+        bybox: tuple[float, float, Unit] | None = None,
         bypolygon: Many[tuple[float, float]] | None = None,
         asc: bool = False,
         desc: bool = False,
@@ -2212,8 +2226,8 @@ class QueuedGeoCommands(QueuedFace[S]):
         *,
         frommember: Value | None = None,
         fromlonlat: tuple[float, float] | None = None,
-        byradius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None = None,
-        bybox: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None = None,
+        byradius: tuple[float, Unit] | None = None,
+        bybox: tuple[float, float, Unit] | None = None,
         bypolygon: Many[tuple[float, float]] | None = None,
         asc: bool = False,
         desc: bool = False,

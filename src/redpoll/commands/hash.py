@@ -164,6 +164,8 @@ def encode_hmget(key: Key, fields: Many[Value]) -> tuple[Arg, ...]:
 
 def encode_hmset(key: Key, mapping: Pairs[Value, Value]) -> tuple[Arg, ...]:
     """Return the words of HMSET."""
+    if _a.no_mapping(mapping):
+        raise _a.not_a_mapping("HMSET", "mapping")
     if not mapping:
         raise _a.empty("HMSET", "mapping")
     words: list[Arg] = ["HMSET", key]
@@ -297,6 +299,8 @@ def encode_hsetex(
         raise _a.at_most_one("HSETEX", ("fnx", "fxx"))
     if (ex is not None, px is not None, exat is not None, pxat is not None, keepttl).count(True) > 1:
         raise _a.at_most_one("HSETEX", ("ex", "px", "exat", "pxat", "keepttl"))
+    if _a.no_mapping(mapping):
+        raise _a.not_a_mapping("HSETEX", "mapping")
     if not mapping:
         raise _a.empty("HSETEX", "mapping")
     words: list[Arg] = ["HSETEX", key]

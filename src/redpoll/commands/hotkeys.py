@@ -46,6 +46,8 @@ def encode_hotkeys_start(
     if sample is not None:
         words += ("SAMPLE", sample)
     if slots is not None:
+        if not slots:
+            raise _a.empty("HOTKEYS START", "slots")
         words += ("SLOTS", _a.count(slots), *slots)
     return tuple(words)
 

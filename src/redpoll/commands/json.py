@@ -78,7 +78,7 @@ def encode_json_arrpop(
     key: Key, format: Literal["STRINGS", "EXPAND1", "EXPAND"] | None, path: Value | None, index: int | None
 ) -> tuple[Arg, ...]:
     """Return the words of JSON.ARRPOP."""
-    if format is not None and format not in ("STRINGS", "EXPAND1", "EXPAND"):
+    if format is not None and _a.no_token(format, ("STRINGS", "EXPAND1", "EXPAND")):
         raise _a.not_one_of("JSON.ARRPOP", "format", ("STRINGS", "EXPAND1", "EXPAND"))
     if index is not None and (not path is not None):
         raise _a.requires("JSON.ARRPOP", "index", "path")
@@ -133,7 +133,7 @@ def encode_json_get(
     format: Literal["STRING", "EXPAND1", "EXPAND"] | None,
 ) -> tuple[Arg, ...]:
     """Return the words of JSON.GET."""
-    if format is not None and format not in ("STRING", "EXPAND1", "EXPAND"):
+    if format is not None and _a.no_token(format, ("STRING", "EXPAND1", "EXPAND")):
         raise _a.not_one_of("JSON.GET", "format", ("STRING", "EXPAND1", "EXPAND"))
     words: list[Arg] = ["JSON.GET", key]
     if indent is not None:
@@ -152,7 +152,7 @@ def encode_json_merge(
     key: Key, path: Value, json: Value, format: Literal["STRING", "JSON", "BSON"] | None
 ) -> tuple[Arg, ...]:
     """Return the words of JSON.MERGE."""
-    if format is not None and format not in ("STRING", "JSON", "BSON"):
+    if format is not None and _a.no_token(format, ("STRING", "JSON", "BSON")):
         raise _a.not_one_of("JSON.MERGE", "format", ("STRING", "JSON", "BSON"))
     words: list[Arg] = ["JSON.MERGE", key, path, json]
     if format is not None:
@@ -172,7 +172,7 @@ def encode_json_mset(triplets: tuple[tuple[Key, Value, Value], ...]) -> tuple[Ar
     if not triplets:
         raise _a.empty("JSON.MSET", "triplets")
     words: list[Arg] = ["JSON.MSET"]
-    for each in triplets:
+    for each in _a.tuples("JSON.MSET", "triplets", triplets, 3):
         words += (each[0], each[1], each[2])
     return tuple(words)
 
@@ -213,9 +213,9 @@ def encode_json_set(
     """Return the words of JSON.SET."""
     if (nx, xx).count(True) > 1:
         raise _a.at_most_one("JSON.SET", ("nx", "xx"))
-    if fpha is not None and fpha not in ("BF16", "FP16", "FP32", "FP64"):
+    if fpha is not None and _a.no_token(fpha, ("BF16", "FP16", "FP32", "FP64")):
         raise _a.not_one_of("JSON.SET", "fpha", ("BF16", "FP16", "FP32", "FP64"))
-    if format is not None and format not in ("STRING", "JSON", "BSON"):
+    if format is not None and _a.no_token(format, ("STRING", "JSON", "BSON")):
         raise _a.not_one_of("JSON.SET", "format", ("STRING", "JSON", "BSON"))
     words: list[Arg] = ["JSON.SET", key, path, json]
     if nx:

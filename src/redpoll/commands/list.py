@@ -56,9 +56,9 @@ def encode_blmove(
     timeout: float,
 ) -> tuple[Arg, ...]:
     """Return the words of BLMOVE."""
-    if wherefrom not in ("LEFT", "RIGHT"):
+    if _a.no_token(wherefrom, ("LEFT", "RIGHT")):
         raise _a.not_one_of("BLMOVE", "wherefrom", ("LEFT", "RIGHT"))
-    if whereto not in ("LEFT", "RIGHT"):
+    if _a.no_token(whereto, ("LEFT", "RIGHT")):
         raise _a.not_one_of("BLMOVE", "whereto", ("LEFT", "RIGHT"))
     return ("BLMOVE", source, destination, wherefrom, whereto, timeout)
 
@@ -74,15 +74,15 @@ def encode_blmovem(
     ordering: Literal["OBO", "BULK"] | None,
 ) -> tuple[Arg, ...]:
     """Return the words of BLMOVEM."""
-    if wherefrom not in ("LEFT", "RIGHT"):
+    if _a.no_token(wherefrom, ("LEFT", "RIGHT")):
         raise _a.not_one_of("BLMOVEM", "wherefrom", ("LEFT", "RIGHT"))
-    if whereto not in ("LEFT", "RIGHT"):
+    if _a.no_token(whereto, ("LEFT", "RIGHT")):
         raise _a.not_one_of("BLMOVEM", "whereto", ("LEFT", "RIGHT"))
     if (count is not None, exactly is not None).count(True) > 1:
         raise _a.at_most_one("BLMOVEM", ("count", "exactly"))
-    if ordering is not None and ordering not in ("OBO", "BULK"):
+    if ordering is not None and _a.no_token(ordering, ("OBO", "BULK")):
         raise _a.not_one_of("BLMOVEM", "ordering", ("OBO", "BULK"))
-    if len({count is not None or exactly is not None, ordering is not None}) != 1:
+    if _a.count({count is not None or exactly is not None, ordering is not None}) != 1:
         raise _a.all_or_none("BLMOVEM", ("count", "ordering"))
     words: list[Arg] = ["BLMOVEM", source, destination, wherefrom, whereto, timeout]
     if (count is not None or exactly is not None) and ordering is not None:
@@ -98,7 +98,7 @@ def encode_blmpop(
     timeout: float, keys: Many[Key], where: Literal["LEFT", "RIGHT"], count: int | None
 ) -> tuple[Arg, ...]:
     """Return the words of BLMPOP."""
-    if where not in ("LEFT", "RIGHT"):
+    if _a.no_token(where, ("LEFT", "RIGHT")):
         raise _a.not_one_of("BLMPOP", "where", ("LEFT", "RIGHT"))
     if not keys:
         raise _a.empty("BLMPOP", "keys")
@@ -124,7 +124,7 @@ def encode_brpop(keys: Many[Key], timeout: float) -> tuple[Arg, ...]:
 
 def encode_linsert(key: Key, where: Literal["BEFORE", "AFTER"], pivot: Value, element: Value) -> tuple[Arg, ...]:
     """Return the words of LINSERT."""
-    if where not in ("BEFORE", "AFTER"):
+    if _a.no_token(where, ("BEFORE", "AFTER")):
         raise _a.not_one_of("LINSERT", "where", ("BEFORE", "AFTER"))
     return ("LINSERT", key, where, pivot, element)
 
@@ -133,9 +133,9 @@ def encode_lmove(
     source: Key, destination: Key, wherefrom: Literal["LEFT", "RIGHT"], whereto: Literal["LEFT", "RIGHT"]
 ) -> tuple[Arg, ...]:
     """Return the words of LMOVE."""
-    if wherefrom not in ("LEFT", "RIGHT"):
+    if _a.no_token(wherefrom, ("LEFT", "RIGHT")):
         raise _a.not_one_of("LMOVE", "wherefrom", ("LEFT", "RIGHT"))
-    if whereto not in ("LEFT", "RIGHT"):
+    if _a.no_token(whereto, ("LEFT", "RIGHT")):
         raise _a.not_one_of("LMOVE", "whereto", ("LEFT", "RIGHT"))
     return ("LMOVE", source, destination, wherefrom, whereto)
 
@@ -150,15 +150,15 @@ def encode_lmovem(
     ordering: Literal["OBO", "BULK"] | None,
 ) -> tuple[Arg, ...]:
     """Return the words of LMOVEM."""
-    if wherefrom not in ("LEFT", "RIGHT"):
+    if _a.no_token(wherefrom, ("LEFT", "RIGHT")):
         raise _a.not_one_of("LMOVEM", "wherefrom", ("LEFT", "RIGHT"))
-    if whereto not in ("LEFT", "RIGHT"):
+    if _a.no_token(whereto, ("LEFT", "RIGHT")):
         raise _a.not_one_of("LMOVEM", "whereto", ("LEFT", "RIGHT"))
     if (count is not None, exactly is not None).count(True) > 1:
         raise _a.at_most_one("LMOVEM", ("count", "exactly"))
-    if ordering is not None and ordering not in ("OBO", "BULK"):
+    if ordering is not None and _a.no_token(ordering, ("OBO", "BULK")):
         raise _a.not_one_of("LMOVEM", "ordering", ("OBO", "BULK"))
-    if len({count is not None or exactly is not None, ordering is not None}) != 1:
+    if _a.count({count is not None or exactly is not None, ordering is not None}) != 1:
         raise _a.all_or_none("LMOVEM", ("count", "ordering"))
     words: list[Arg] = ["LMOVEM", source, destination, wherefrom, whereto]
     if (count is not None or exactly is not None) and ordering is not None:
@@ -172,7 +172,7 @@ def encode_lmovem(
 
 def encode_lmpop(keys: Many[Key], where: Literal["LEFT", "RIGHT"], count: int | None) -> tuple[Arg, ...]:
     """Return the words of LMPOP."""
-    if where not in ("LEFT", "RIGHT"):
+    if _a.no_token(where, ("LEFT", "RIGHT")):
         raise _a.not_one_of("LMPOP", "where", ("LEFT", "RIGHT"))
     if not keys:
         raise _a.empty("LMPOP", "keys")

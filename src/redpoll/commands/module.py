@@ -25,11 +25,15 @@ def encode_module_loadex(path: Value, config: Pairs[Value, Value] | None, args: 
     """Return the words of MODULE LOADEX."""
     words: list[Arg] = ["MODULE", "LOADEX", path]
     if config is not None:
+        if _a.no_mapping(config):
+            raise _a.not_a_mapping("MODULE LOADEX", "config")
         if not config:
             raise _a.empty("MODULE LOADEX", "config")
         for left, right in config.items():
             words += ("CONFIG", left, right)
     if args is not None:
+        if _a.no_collection(args):
+            raise _a.not_a_collection("MODULE LOADEX", "args")
         if not args:
             raise _a.empty("MODULE LOADEX", "args")
         words += ("ARGS", *args)

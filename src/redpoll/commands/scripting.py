@@ -30,6 +30,42 @@ SCRIPT_SHOW: Final[Spec[str]] = Spec("SCRIPT SHOW", d.to_str, replay=True)
 SCRIPT_DEBUG: Final[Spec[bool]] = Spec("SCRIPT DEBUG", d.ok, dedicated=True)
 
 
+def encode_eval(script: Value, keys: Many[Key], args: Many[Value]) -> tuple[Arg, ...]:
+    """Return the words of EVAL."""
+    if _a.no_collection(keys):
+        raise _a.not_a_collection("EVAL", "keys")
+    if _a.no_collection(args):
+        raise _a.not_a_collection("EVAL", "args")
+    return ("EVAL", script, _a.count(keys), *keys, *args)
+
+
+def encode_evalsha(sha1: Value, keys: Many[Key], args: Many[Value]) -> tuple[Arg, ...]:
+    """Return the words of EVALSHA."""
+    if _a.no_collection(keys):
+        raise _a.not_a_collection("EVALSHA", "keys")
+    if _a.no_collection(args):
+        raise _a.not_a_collection("EVALSHA", "args")
+    return ("EVALSHA", sha1, _a.count(keys), *keys, *args)
+
+
+def encode_evalsha_ro(sha1: Value, keys: Many[Key], args: Many[Value]) -> tuple[Arg, ...]:
+    """Return the words of EVALSHA_RO."""
+    if _a.no_collection(keys):
+        raise _a.not_a_collection("EVALSHA_RO", "keys")
+    if _a.no_collection(args):
+        raise _a.not_a_collection("EVALSHA_RO", "args")
+    return ("EVALSHA_RO", sha1, _a.count(keys), *keys, *args)
+
+
+def encode_eval_ro(script: Value, keys: Many[Key], args: Many[Value]) -> tuple[Arg, ...]:
+    """Return the words of EVAL_RO."""
+    if _a.no_collection(keys):
+        raise _a.not_a_collection("EVAL_RO", "keys")
+    if _a.no_collection(args):
+        raise _a.not_a_collection("EVAL_RO", "args")
+    return ("EVAL_RO", script, _a.count(keys), *keys, *args)
+
+
 def encode_script_exists(sha1s: tuple[Value, ...]) -> tuple[Arg, ...]:
     """Return the words of SCRIPT EXISTS."""
     if not sha1s:
@@ -51,7 +87,7 @@ def encode_script_flush(asynchronous: bool, sync: bool) -> tuple[Arg, ...]:
 
 def encode_script_debug(mode: Literal["YES", "SYNC", "NO"], engine: Value | None) -> tuple[Arg, ...]:
     """Return the words of SCRIPT DEBUG."""
-    if mode not in ("YES", "SYNC", "NO"):
+    if _a.no_token(mode, ("YES", "SYNC", "NO")):
         raise _a.not_one_of("SCRIPT DEBUG", "mode", ("YES", "SYNC", "NO"))
     words: list[Arg] = ["SCRIPT", "DEBUG", mode]
     if engine is not None:
@@ -80,7 +116,7 @@ class ScriptingCommands(AwaitedFace[S]):
         Since Redis 2.6.0, Valkey 2.6.0.
         See https://redis.io/docs/latest/commands/eval/
         """
-        return await self._run(EVAL, ("EVAL", script, _a.count(keys), *keys, *args))
+        return await self._run(EVAL, encode_eval(script, keys, args))
 
     async def evalsha(self, sha1: Value, keys: Many[Key] = (), args: Many[Value] = ()) -> Any:
         """Run a Lua script known to the server by its SHA1 digest; NOSCRIPT if it is not cached.
@@ -98,7 +134,7 @@ class ScriptingCommands(AwaitedFace[S]):
         Since Redis 2.6.0, Valkey 2.6.0.
         See https://redis.io/docs/latest/commands/evalsha/
         """
-        return await self._run(EVALSHA, ("EVALSHA", sha1, _a.count(keys), *keys, *args))
+        return await self._run(EVALSHA, encode_evalsha(sha1, keys, args))
 
     async def evalsha_ro(self, sha1: Value, keys: Many[Key] = (), args: Many[Value] = ()) -> Any:
         """Run a cached script, named by its digest, that may only read; allowed on replicas.
@@ -116,7 +152,7 @@ class ScriptingCommands(AwaitedFace[S]):
         Since Redis 7.0.0, Valkey 7.0.0.
         See https://redis.io/docs/latest/commands/evalsha_ro/
         """
-        return await self._run(EVALSHA_RO, ("EVALSHA_RO", sha1, _a.count(keys), *keys, *args))
+        return await self._run(EVALSHA_RO, encode_evalsha_ro(sha1, keys, args))
 
     async def eval_ro(self, script: Value, keys: Many[Key] = (), args: Many[Value] = ()) -> Any:
         """Run a Lua script that may only read; allowed on replicas.
@@ -134,7 +170,7 @@ class ScriptingCommands(AwaitedFace[S]):
         Since Redis 7.0.0, Valkey 7.0.0.
         See https://redis.io/docs/latest/commands/eval_ro/
         """
-        return await self._run(EVAL_RO, ("EVAL_RO", script, _a.count(keys), *keys, *args))
+        return await self._run(EVAL_RO, encode_eval_ro(script, keys, args))
 
     async def script_exists(self, *sha1s: Value) -> list[bool]:
         """Tell for each SHA1 digest whether a script of it is cached.
@@ -241,19 +277,19 @@ class QueuedScriptingCommands(QueuedFace[S]):
 
     def eval(self, script: Value, keys: Many[Key] = (), args: Many[Value] = ()) -> Queued[Any]:
         """Queue EVAL; arguments and result as awaited."""
-        return self._queue(EVAL, ("EVAL", script, _a.count(keys), *keys, *args))
+        return self._queue(EVAL, encode_eval(script, keys, args))
 
     def evalsha(self, sha1: Value, keys: Many[Key] = (), args: Many[Value] = ()) -> Queued[Any]:
         """Queue EVALSHA; arguments and result as awaited."""
-        return self._queue(EVALSHA, ("EVALSHA", sha1, _a.count(keys), *keys, *args))
+        return self._queue(EVALSHA, encode_evalsha(sha1, keys, args))
 
     def evalsha_ro(self, sha1: Value, keys: Many[Key] = (), args: Many[Value] = ()) -> Queued[Any]:
         """Queue EVALSHA_RO; arguments and result as awaited."""
-        return self._queue(EVALSHA_RO, ("EVALSHA_RO", sha1, _a.count(keys), *keys, *args))
+        return self._queue(EVALSHA_RO, encode_evalsha_ro(sha1, keys, args))
 
     def eval_ro(self, script: Value, keys: Many[Key] = (), args: Many[Value] = ()) -> Queued[Any]:
         """Queue EVAL_RO; arguments and result as awaited."""
-        return self._queue(EVAL_RO, ("EVAL_RO", script, _a.count(keys), *keys, *args))
+        return self._queue(EVAL_RO, encode_eval_ro(script, keys, args))
 
     def script_exists(self, *sha1s: Value) -> Queued[list[bool]]:
         """Queue SCRIPT EXISTS; arguments and result as awaited."""

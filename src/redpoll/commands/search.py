@@ -150,9 +150,9 @@ def encode_ft_spellcheck(
     dialect: int | None,
 ) -> tuple[Arg, ...]:
     """Return the words of FT.SPELLCHECK."""
-    if inclusion is not None and inclusion not in ("INCLUDE", "EXCLUDE"):
+    if inclusion is not None and _a.no_token(inclusion, ("INCLUDE", "EXCLUDE")):
         raise _a.not_one_of("FT.SPELLCHECK", "inclusion", ("INCLUDE", "EXCLUDE"))
-    if len({inclusion is not None, dictionary is not None}) != 1:
+    if _a.count({inclusion is not None, dictionary is not None}) != 1:
         raise _a.all_or_none("FT.SPELLCHECK", ("inclusion", "dictionary"))
     if terms is not None and (not (inclusion is not None and dictionary is not None)):
         raise _a.requires("FT.SPELLCHECK", "terms", "inclusion")
@@ -162,6 +162,8 @@ def encode_ft_spellcheck(
     if inclusion is not None and dictionary is not None:
         words += ("TERMS", inclusion, dictionary)
         if terms is not None:
+            if _a.no_collection(terms):
+                raise _a.not_a_collection("FT.SPELLCHECK", "terms")
             if not terms:
                 raise _a.empty("FT.SPELLCHECK", "terms")
             words += terms

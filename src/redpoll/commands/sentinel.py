@@ -55,11 +55,15 @@ def encode_sentinel_config(set: Pairs[Value, Value] | None, get: Many[Value] | N
     words: list[Arg] = ["SENTINEL", "CONFIG"]
     if set is not None:
         words.append("SET")
+        if _a.no_mapping(set):
+            raise _a.not_a_mapping("SENTINEL CONFIG", "set")
         if not set:
             raise _a.empty("SENTINEL CONFIG", "set")
         for left, right in set.items():
             words += (left, right)
     if get is not None:
+        if _a.no_collection(get):
+            raise _a.not_a_collection("SENTINEL CONFIG", "get")
         if not get:
             raise _a.empty("SENTINEL CONFIG", "get")
         words += ("GET", *get)
@@ -70,6 +74,8 @@ def encode_sentinel_debug(data: Pairs[Value, Value] | None) -> tuple[Arg, ...]:
     """Return the words of SENTINEL DEBUG."""
     words: list[Arg] = ["SENTINEL", "DEBUG"]
     if data is not None:
+        if _a.no_mapping(data):
+            raise _a.not_a_mapping("SENTINEL DEBUG", "data")
         if not data:
             raise _a.empty("SENTINEL DEBUG", "data")
         for left, right in data.items():
@@ -86,6 +92,8 @@ def encode_sentinel_info_cache(nodenames: tuple[Value, ...]) -> tuple[Arg, ...]:
 
 def encode_sentinel_set(master_name: Value, mapping: Pairs[Value, Value]) -> tuple[Arg, ...]:
     """Return the words of SENTINEL SET."""
+    if _a.no_mapping(mapping):
+        raise _a.not_a_mapping("SENTINEL SET", "mapping")
     if not mapping:
         raise _a.empty("SENTINEL SET", "mapping")
     words: list[Arg] = ["SENTINEL", "SET", master_name]

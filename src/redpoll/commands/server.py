@@ -61,7 +61,7 @@ def encode_failover(
     host: Value | None, port: int | None, force: bool, abort: bool, timeout: Milliseconds | None
 ) -> tuple[Arg, ...]:
     """Return the words of FAILOVER."""
-    if len({host is not None, port is not None}) != 1:
+    if _a.count({host is not None, port is not None}) != 1:
         raise _a.all_or_none("FAILOVER", ("host", "port"))
     if force and (not (host is not None and port is not None)):
         raise _a.requires("FAILOVER", "force", "host")
@@ -162,7 +162,7 @@ def encode_trimslots(slots: tuple[tuple[int, int], ...]) -> tuple[Arg, ...]:
     if not slots:
         raise _a.empty("TRIMSLOTS", "slots")
     words: list[Arg] = ["TRIMSLOTS", "RANGES", _a.count(slots)]
-    for each in slots:
+    for each in _a.tuples("TRIMSLOTS", "slots", slots, 2):
         words += (each[0], each[1])
     return tuple(words)
 

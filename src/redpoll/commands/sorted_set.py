@@ -99,7 +99,7 @@ ZUNIONSTORE: Final[Spec[int]] = Spec("ZUNIONSTORE", keys=(KeyRange(1, 1), KeyCou
 
 def encode_bzmpop(timeout: float, keys: Many[Key], where: Literal["MIN", "MAX"], count: int | None) -> tuple[Arg, ...]:
     """Return the words of BZMPOP."""
-    if where not in ("MIN", "MAX"):
+    if _a.no_token(where, ("MIN", "MAX")):
         raise _a.not_one_of("BZMPOP", "where", ("MIN", "MAX"))
     if not keys:
         raise _a.empty("BZMPOP", "keys")
@@ -131,6 +131,8 @@ def encode_zadd(
         raise _a.at_most_one("ZADD", ("nx", "xx"))
     if (gt, lt).count(True) > 1:
         raise _a.at_most_one("ZADD", ("gt", "lt"))
+    if _a.no_mapping(mapping):
+        raise _a.not_a_mapping("ZADD", "mapping")
     if not mapping:
         raise _a.empty("ZADD", "mapping")
     words: list[Arg] = ["ZADD", key]
@@ -175,12 +177,14 @@ def encode_zinter(
     withscores: bool,
 ) -> tuple[Arg, ...]:
     """Return the words of ZINTER."""
-    if aggregate is not None and aggregate not in ("SUM", "MIN", "MAX", "COUNT"):
+    if aggregate is not None and _a.no_token(aggregate, ("SUM", "MIN", "MAX", "COUNT")):
         raise _a.not_one_of("ZINTER", "aggregate", ("SUM", "MIN", "MAX", "COUNT"))
     if not keys:
         raise _a.empty("ZINTER", "keys")
     words: list[Arg] = ["ZINTER", _a.count(keys), *keys]
     if weights is not None:
+        if _a.no_collection(weights):
+            raise _a.not_a_collection("ZINTER", "weights")
         if not weights:
             raise _a.empty("ZINTER", "weights")
         words += ("WEIGHTS", *weights)
@@ -208,12 +212,14 @@ def encode_zinterstore(
     aggregate: Literal["SUM", "MIN", "MAX", "COUNT"] | None,
 ) -> tuple[Arg, ...]:
     """Return the words of ZINTERSTORE."""
-    if aggregate is not None and aggregate not in ("SUM", "MIN", "MAX", "COUNT"):
+    if aggregate is not None and _a.no_token(aggregate, ("SUM", "MIN", "MAX", "COUNT")):
         raise _a.not_one_of("ZINTERSTORE", "aggregate", ("SUM", "MIN", "MAX", "COUNT"))
     if not keys:
         raise _a.empty("ZINTERSTORE", "keys")
     words: list[Arg] = ["ZINTERSTORE", destination, _a.count(keys), *keys]
     if weights is not None:
+        if _a.no_collection(weights):
+            raise _a.not_a_collection("ZINTERSTORE", "weights")
         if not weights:
             raise _a.empty("ZINTERSTORE", "weights")
         words += ("WEIGHTS", *weights)
@@ -224,7 +230,7 @@ def encode_zinterstore(
 
 def encode_zmpop(keys: Many[Key], where: Literal["MIN", "MAX"], count: int | None) -> tuple[Arg, ...]:
     """Return the words of ZMPOP."""
-    if where not in ("MIN", "MAX"):
+    if _a.no_token(where, ("MIN", "MAX")):
         raise _a.not_one_of("ZMPOP", "where", ("MIN", "MAX"))
     if not keys:
         raise _a.empty("ZMPOP", "keys")
@@ -283,7 +289,7 @@ def encode_zrange(
     """Return the words of ZRANGE."""
     if (byscore, bylex).count(True) > 1:
         raise _a.at_most_one("ZRANGE", ("byscore", "bylex"))
-    if len({offset is not None, num is not None}) != 1:
+    if _a.count({offset is not None, num is not None}) != 1:
         raise _a.all_or_none("ZRANGE", ("offset", "num"))
     words: list[Arg] = ["ZRANGE", key, start, stop]
     if byscore:
@@ -301,7 +307,7 @@ def encode_zrange(
 
 def encode_zrangebylex(key: Key, min: Value, max: Value, offset: int | None, num: int | None) -> tuple[Arg, ...]:
     """Return the words of ZRANGEBYLEX."""
-    if len({offset is not None, num is not None}) != 1:
+    if _a.count({offset is not None, num is not None}) != 1:
         raise _a.all_or_none("ZRANGEBYLEX", ("offset", "num"))
     words: list[Arg] = ["ZRANGEBYLEX", key, min, max]
     if offset is not None and num is not None:
@@ -313,7 +319,7 @@ def encode_zrangebyscore(
     key: Key, min: ScoreBound, max: ScoreBound, withscores: bool, offset: int | None, num: int | None
 ) -> tuple[Arg, ...]:
     """Return the words of ZRANGEBYSCORE."""
-    if len({offset is not None, num is not None}) != 1:
+    if _a.count({offset is not None, num is not None}) != 1:
         raise _a.all_or_none("ZRANGEBYSCORE", ("offset", "num"))
     words: list[Arg] = ["ZRANGEBYSCORE", key, min, max]
     if withscores:
@@ -337,7 +343,7 @@ def encode_zrangestore(
     """Return the words of ZRANGESTORE."""
     if (byscore, bylex).count(True) > 1:
         raise _a.at_most_one("ZRANGESTORE", ("byscore", "bylex"))
-    if len({offset is not None, num is not None}) != 1:
+    if _a.count({offset is not None, num is not None}) != 1:
         raise _a.all_or_none("ZRANGESTORE", ("offset", "num"))
     words: list[Arg] = ["ZRANGESTORE", dst, src, min, max]
     if byscore:
@@ -376,7 +382,7 @@ def encode_zrevrange(key: Key, start: int, stop: int, withscores: bool) -> tuple
 
 def encode_zrevrangebylex(key: Key, max: Value, min: Value, offset: int | None, num: int | None) -> tuple[Arg, ...]:
     """Return the words of ZREVRANGEBYLEX."""
-    if len({offset is not None, num is not None}) != 1:
+    if _a.count({offset is not None, num is not None}) != 1:
         raise _a.all_or_none("ZREVRANGEBYLEX", ("offset", "num"))
     words: list[Arg] = ["ZREVRANGEBYLEX", key, max, min]
     if offset is not None and num is not None:
@@ -388,7 +394,7 @@ def encode_zrevrangebyscore(
     key: Key, max: ScoreBound, min: ScoreBound, withscores: bool, offset: int | None, num: int | None
 ) -> tuple[Arg, ...]:
     """Return the words of ZREVRANGEBYSCORE."""
-    if len({offset is not None, num is not None}) != 1:
+    if _a.count({offset is not None, num is not None}) != 1:
         raise _a.all_or_none("ZREVRANGEBYSCORE", ("offset", "num"))
     words: list[Arg] = ["ZREVRANGEBYSCORE", key, max, min]
     if withscores:
@@ -425,12 +431,14 @@ def encode_zunion(
     withscores: bool,
 ) -> tuple[Arg, ...]:
     """Return the words of ZUNION."""
-    if aggregate is not None and aggregate not in ("SUM", "MIN", "MAX", "COUNT"):
+    if aggregate is not None and _a.no_token(aggregate, ("SUM", "MIN", "MAX", "COUNT")):
         raise _a.not_one_of("ZUNION", "aggregate", ("SUM", "MIN", "MAX", "COUNT"))
     if not keys:
         raise _a.empty("ZUNION", "keys")
     words: list[Arg] = ["ZUNION", _a.count(keys), *keys]
     if weights is not None:
+        if _a.no_collection(weights):
+            raise _a.not_a_collection("ZUNION", "weights")
         if not weights:
             raise _a.empty("ZUNION", "weights")
         words += ("WEIGHTS", *weights)
@@ -448,12 +456,14 @@ def encode_zunionstore(
     aggregate: Literal["SUM", "MIN", "MAX", "COUNT"] | None,
 ) -> tuple[Arg, ...]:
     """Return the words of ZUNIONSTORE."""
-    if aggregate is not None and aggregate not in ("SUM", "MIN", "MAX", "COUNT"):
+    if aggregate is not None and _a.no_token(aggregate, ("SUM", "MIN", "MAX", "COUNT")):
         raise _a.not_one_of("ZUNIONSTORE", "aggregate", ("SUM", "MIN", "MAX", "COUNT"))
     if not keys:
         raise _a.empty("ZUNIONSTORE", "keys")
     words: list[Arg] = ["ZUNIONSTORE", destination, _a.count(keys), *keys]
     if weights is not None:
+        if _a.no_collection(weights):
+            raise _a.not_a_collection("ZUNIONSTORE", "weights")
         if not weights:
             raise _a.empty("ZUNIONSTORE", "weights")
         words += ("WEIGHTS", *weights)

@@ -71,16 +71,22 @@ XRANGE: Final[Spec[list[tuple[Text, dict[Text, Text]]]]] = Spec(
     "XRANGE", d.entries, keys=(KeyRange(1, 1),), replay=True, cacheable=True
 )
 XREAD: Final[Spec[dict[Text, list[tuple[Text, dict[Text, Text]]]]]] = Spec(
-    "XREAD", d.xread, keys=(KeyAfter("STREAMS", 1, KeyRange(0, -1, 1, 2)),), blocking=Block("BLOCK", 0.001)
+    "XREAD",
+    d.xread,
+    keys=(KeyAfter("STREAMS", 1, KeyRange(0, -1, 1, 2)),),
+    blocking=Block("BLOCK", 0.001, 1, "STREAMS"),
 )
 XREADGROUP: Final[Spec[dict[Text, list[tuple[Text, dict[Text, Text] | None]]]]] = Spec(
-    "XREADGROUP", d.xreadgroup, keys=(KeyAfter("STREAMS", 4, KeyRange(0, -1, 1, 2)),), blocking=Block("BLOCK", 0.001)
+    "XREADGROUP",
+    d.xreadgroup,
+    keys=(KeyAfter("STREAMS", 4, KeyRange(0, -1, 1, 2)),),
+    blocking=Block("BLOCK", 0.001, 4, "STREAMS"),
 )
 XREADGROUP_CLAIM: Final[Spec[dict[Text, list[DeliveredEntry[Text]]]]] = Spec(
     "XREADGROUP",
     lambda reply: d.stream_state.xreadgroup_claim(reply),
     keys=(KeyAfter("STREAMS", 4, KeyRange(0, -1, 1, 2)),),
-    blocking=Block("BLOCK", 0.001),
+    blocking=Block("BLOCK", 0.001, 4, "STREAMS"),
 )
 XREVRANGE: Final[Spec[list[tuple[Text, dict[Text, Text]]]]] = Spec(
     "XREVRANGE", d.entries, keys=(KeyRange(1, 1),), replay=True, cacheable=True
@@ -275,7 +281,7 @@ def encode_xnack(
     force: bool,
 ) -> tuple[Arg, ...]:
     """Return the words of XNACK."""
-    if mode not in ("SILENT", "FAIL", "FATAL"):
+    if _a.no_token(mode, ("SILENT", "FAIL", "FATAL")):
         raise _a.not_one_of("XNACK", "mode", ("SILENT", "FAIL", "FATAL"))
     if not ids:
         raise _a.empty("XNACK", "ids")
@@ -297,19 +303,16 @@ def encode_xpending(
     consumer: Value | None,
 ) -> tuple[Arg, ...]:
     """Return the words of XPENDING."""
-    if len({start is not None, end is not None, count is not None}) != 1:
-        raise _a.all_or_none("XPENDING", ("start", "end", "count"))
-    if idle is not None and (not (start is not None and end is not None and (count is not None))):
-        raise _a.requires("XPENDING", "idle", "start")
-    if consumer is not None and (not (start is not None and end is not None and (count is not None))):
-        raise _a.requires("XPENDING", "consumer", "start")
-    words: list[Arg] = ["XPENDING", key, group]
-    if start is not None and end is not None and (count is not None):
-        if idle is not None:
-            words += ("IDLE", _a.milliseconds(idle))
-        words += (start, end, count)
-        if consumer is not None:
-            words.append(consumer)
+    words: list[Arg] = ["XPENDING"]
+    if count is None and (start, end, idle, consumer) != (None, None, None, None):
+        raise _a.requires("XPENDING", "start, end, idle or consumer", "count")
+    words += (key, group)
+    if idle is not None:
+        words += ("IDLE", _a.milliseconds(idle))
+    if count is not None:
+        words += ("-" if start is None else start, "+" if end is None else end, count)
+    if consumer is not None:
+        words.append(consumer)
     return tuple(words)
 
 
@@ -325,6 +328,8 @@ def encode_xread(
     streams: Pairs[Key, Value], count: int | None, maxcount: int | None, maxsize: int | None, block: Milliseconds | None
 ) -> tuple[Arg, ...]:
     """Return the words of XREAD."""
+    if _a.no_mapping(streams):
+        raise _a.not_a_mapping("XREAD", "streams")
     if not streams:
         raise _a.empty("XREAD", "streams")
     words: list[Arg] = ["XREAD"]
@@ -352,6 +357,8 @@ def encode_xreadgroup(
     noack: bool,
 ) -> tuple[Arg, ...]:
     """Return the words of XREADGROUP."""
+    if _a.no_mapping(streams):
+        raise _a.not_a_mapping("XREADGROUP", "streams")
     if not streams:
         raise _a.empty("XREADGROUP", "streams")
     words: list[Arg] = ["XREADGROUP", "GROUP", group, consumer]
@@ -1126,7 +1133,7 @@ class StreamCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             group: text, bytes or a number.
-            idle: ``IDLE``, whole milliseconds, or a timedelta. Since 6.2.0.
+            idle: whole milliseconds, or a timedelta.
             start: text, bytes or a number.
             end: text, bytes or a number.
             count: a whole number.

@@ -190,6 +190,8 @@ def encode_mget(keys: Many[Key]) -> tuple[Arg, ...]:
 
 def encode_mset(mapping: Pairs[Key, Value]) -> tuple[Arg, ...]:
     """Return the words of MSET."""
+    if _a.no_mapping(mapping):
+        raise _a.not_a_mapping("MSET", "mapping")
     if not mapping:
         raise _a.empty("MSET", "mapping")
     words: list[Arg] = ["MSET"]
@@ -209,6 +211,8 @@ def encode_msetex(
     keepttl: bool,
 ) -> tuple[Arg, ...]:
     """Return the words of MSETEX."""
+    if _a.no_mapping(mapping):
+        raise _a.not_a_mapping("MSETEX", "mapping")
     if not mapping:
         raise _a.empty("MSETEX", "mapping")
     if (nx, xx).count(True) > 1:
@@ -237,6 +241,8 @@ def encode_msetex(
 
 def encode_msetnx(mapping: Pairs[Key, Value]) -> tuple[Arg, ...]:
     """Return the words of MSETNX."""
+    if _a.no_mapping(mapping):
+        raise _a.not_a_mapping("MSETNX", "mapping")
     if not mapping:
         raise _a.empty("MSETNX", "mapping")
     words: list[Arg] = ["MSETNX"]

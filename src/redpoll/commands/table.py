@@ -567,7 +567,7 @@ FACTS: Final[dict[str, Spec[Any]]] = {
     "TS.QUERYINDEX": Spec("TS.QUERYINDEX", replay=True),
     "TS.QUERYLABELS": Spec("TS.QUERYLABELS", replay=True),
     "TS.RANGE": Spec("TS.RANGE", keys=(KeyRange(1, 1),), replay=True),
-    "TS.READ": Spec("TS.READ", keys=(KeyRange(1, 1),), blocking=Block("BLOCK", 0.001)),
+    "TS.READ": Spec("TS.READ", keys=(KeyRange(1, 1),), blocking=Block("BLOCK", 0.001, 3)),
     "TS.REVRANGE": Spec("TS.REVRANGE", keys=(KeyRange(1, 1),), replay=True),
     "TTL": Spec("TTL", keys=(KeyRange(1, 1),), replay=True),
     "TYPE": Spec("TYPE", keys=(KeyRange(1, 1),), replay=True, cacheable=True),
@@ -619,9 +619,13 @@ FACTS: Final[dict[str, Spec[Any]]] = {
     "XNACK": Spec("XNACK", keys=(KeyRange(1, 1),)),
     "XPENDING": Spec("XPENDING", keys=(KeyRange(1, 1),), replay=True),
     "XRANGE": Spec("XRANGE", keys=(KeyRange(1, 1),), replay=True, cacheable=True),
-    "XREAD": Spec("XREAD", keys=(KeyAfter("STREAMS", 1, KeyRange(0, -1, 1, 2)),), blocking=Block("BLOCK", 0.001)),
+    "XREAD": Spec(
+        "XREAD", keys=(KeyAfter("STREAMS", 1, KeyRange(0, -1, 1, 2)),), blocking=Block("BLOCK", 0.001, 1, "STREAMS")
+    ),
     "XREADGROUP": Spec(
-        "XREADGROUP", keys=(KeyAfter("STREAMS", 4, KeyRange(0, -1, 1, 2)),), blocking=Block("BLOCK", 0.001)
+        "XREADGROUP",
+        keys=(KeyAfter("STREAMS", 4, KeyRange(0, -1, 1, 2)),),
+        blocking=Block("BLOCK", 0.001, 4, "STREAMS"),
     ),
     "XREVRANGE": Spec("XREVRANGE", keys=(KeyRange(1, 1),), replay=True, cacheable=True),
     "XSETID": Spec("XSETID", keys=(KeyRange(1, 1),)),

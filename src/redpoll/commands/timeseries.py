@@ -29,7 +29,7 @@ TS_NREVRANGE: Final[Spec[Any]] = Spec("TS.NREVRANGE", keys=(KeyCount(1, 2),), re
 TS_QUERYINDEX: Final[Spec[Any]] = Spec("TS.QUERYINDEX", replay=True)
 TS_QUERYLABELS: Final[Spec[Any]] = Spec("TS.QUERYLABELS", replay=True)
 TS_RANGE: Final[Spec[Any]] = Spec("TS.RANGE", keys=(KeyRange(1, 1),), replay=True)
-TS_READ: Final[Spec[Any]] = Spec("TS.READ", keys=(KeyRange(1, 1),), blocking=Block("BLOCK", 0.001))
+TS_READ: Final[Spec[Any]] = Spec("TS.READ", keys=(KeyRange(1, 1),), blocking=Block("BLOCK", 0.001, 3))
 TS_REVRANGE: Final[Spec[Any]] = Spec("TS.REVRANGE", keys=(KeyRange(1, 1),), replay=True)
 
 
@@ -46,11 +46,11 @@ def encode_ts_add(
     labels: Pairs[Value, Value] | None,
 ) -> tuple[Arg, ...]:
     """Return the words of TS.ADD."""
-    if encoding is not None and encoding not in ("COMPRESSED", "UNCOMPRESSED"):
+    if encoding is not None and _a.no_token(encoding, ("COMPRESSED", "UNCOMPRESSED")):
         raise _a.not_one_of("TS.ADD", "encoding", ("COMPRESSED", "UNCOMPRESSED"))
-    if duplicate_policy is not None and duplicate_policy not in ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"):
+    if duplicate_policy is not None and _a.no_token(duplicate_policy, ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM")):
         raise _a.not_one_of("TS.ADD", "duplicate_policy", ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"))
-    if on_duplicate is not None and on_duplicate not in ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"):
+    if on_duplicate is not None and _a.no_token(on_duplicate, ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM")):
         raise _a.not_one_of("TS.ADD", "on_duplicate", ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"))
     words: list[Arg] = ["TS.ADD", key, timestamp, value]
     if retention is not None:
@@ -64,9 +64,13 @@ def encode_ts_add(
     if on_duplicate is not None:
         words += ("ON_DUPLICATE", on_duplicate)
     if ignore is not None:
+        if _a.no_tuple(ignore, 2):
+            raise _a.not_a_tuple("TS.ADD", "ignore", 2)
         words += ("IGNORE", ignore[0], ignore[1])
     if labels is not None:
         words.append("LABELS")
+        if _a.no_mapping(labels):
+            raise _a.not_a_mapping("TS.ADD", "labels")
         if not labels:
             raise _a.empty("TS.ADD", "labels")
         for left, right in labels.items():
@@ -83,7 +87,7 @@ def encode_ts_alter(
     labels: Pairs[Value, Value] | None,
 ) -> tuple[Arg, ...]:
     """Return the words of TS.ALTER."""
-    if duplicate_policy is not None and duplicate_policy not in ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"):
+    if duplicate_policy is not None and _a.no_token(duplicate_policy, ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM")):
         raise _a.not_one_of("TS.ALTER", "duplicate_policy", ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"))
     words: list[Arg] = ["TS.ALTER", key]
     if retention is not None:
@@ -93,9 +97,13 @@ def encode_ts_alter(
     if duplicate_policy is not None:
         words += ("DUPLICATE_POLICY", duplicate_policy)
     if ignore is not None:
+        if _a.no_tuple(ignore, 2):
+            raise _a.not_a_tuple("TS.ALTER", "ignore", 2)
         words += ("IGNORE", ignore[0], ignore[1])
     if labels is not None:
         words.append("LABELS")
+        if _a.no_mapping(labels):
+            raise _a.not_a_mapping("TS.ALTER", "labels")
         if not labels:
             raise _a.empty("TS.ALTER", "labels")
         for left, right in labels.items():
@@ -113,9 +121,9 @@ def encode_ts_create(
     labels: Pairs[Value, Value] | None,
 ) -> tuple[Arg, ...]:
     """Return the words of TS.CREATE."""
-    if encoding is not None and encoding not in ("COMPRESSED", "UNCOMPRESSED"):
+    if encoding is not None and _a.no_token(encoding, ("COMPRESSED", "UNCOMPRESSED")):
         raise _a.not_one_of("TS.CREATE", "encoding", ("COMPRESSED", "UNCOMPRESSED"))
-    if duplicate_policy is not None and duplicate_policy not in ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"):
+    if duplicate_policy is not None and _a.no_token(duplicate_policy, ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM")):
         raise _a.not_one_of("TS.CREATE", "duplicate_policy", ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"))
     words: list[Arg] = ["TS.CREATE", key]
     if retention is not None:
@@ -127,9 +135,13 @@ def encode_ts_create(
     if duplicate_policy is not None:
         words += ("DUPLICATE_POLICY", duplicate_policy)
     if ignore is not None:
+        if _a.no_tuple(ignore, 2):
+            raise _a.not_a_tuple("TS.CREATE", "ignore", 2)
         words += ("IGNORE", ignore[0], ignore[1])
     if labels is not None:
         words.append("LABELS")
+        if _a.no_mapping(labels):
+            raise _a.not_a_mapping("TS.CREATE", "labels")
         if not labels:
             raise _a.empty("TS.CREATE", "labels")
         for left, right in labels.items():
@@ -161,22 +173,25 @@ def encode_ts_createrule(
     aligntimestamp: int | None,
 ) -> tuple[Arg, ...]:
     """Return the words of TS.CREATERULE."""
-    if aggregator not in (
-        "avg",
-        "sum",
-        "min",
-        "max",
-        "range",
-        "count",
-        "first",
-        "last",
-        "std.p",
-        "std.s",
-        "var.p",
-        "var.s",
-        "twa",
-        "countnan",
-        "countall",
+    if _a.no_token(
+        aggregator,
+        (
+            "AVG",
+            "SUM",
+            "MIN",
+            "MAX",
+            "RANGE",
+            "COUNT",
+            "FIRST",
+            "LAST",
+            "STD.P",
+            "STD.S",
+            "VAR.P",
+            "VAR.S",
+            "TWA",
+            "COUNTNAN",
+            "COUNTALL",
+        ),
     ):
         raise _a.not_one_of(
             "TS.CREATERULE",
@@ -217,9 +232,9 @@ def encode_ts_decrby(
     labels: Pairs[Value, Value] | None,
 ) -> tuple[Arg, ...]:
     """Return the words of TS.DECRBY."""
-    if encoding is not None and encoding not in ("COMPRESSED", "UNCOMPRESSED"):
+    if encoding is not None and _a.no_token(encoding, ("COMPRESSED", "UNCOMPRESSED")):
         raise _a.not_one_of("TS.DECRBY", "encoding", ("COMPRESSED", "UNCOMPRESSED"))
-    if duplicate_policy is not None and duplicate_policy not in ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"):
+    if duplicate_policy is not None and _a.no_token(duplicate_policy, ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM")):
         raise _a.not_one_of("TS.DECRBY", "duplicate_policy", ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"))
     words: list[Arg] = ["TS.DECRBY", key, subtrahend]
     if timestamp is not None:
@@ -233,9 +248,13 @@ def encode_ts_decrby(
     if duplicate_policy is not None:
         words += ("DUPLICATE_POLICY", duplicate_policy)
     if ignore is not None:
+        if _a.no_tuple(ignore, 2):
+            raise _a.not_a_tuple("TS.DECRBY", "ignore", 2)
         words += ("IGNORE", ignore[0], ignore[1])
     if labels is not None:
         words.append("LABELS")
+        if _a.no_mapping(labels):
+            raise _a.not_a_mapping("TS.DECRBY", "labels")
         if not labels:
             raise _a.empty("TS.DECRBY", "labels")
         for left, right in labels.items():
@@ -263,9 +282,9 @@ def encode_ts_incrby(
     labels: Pairs[Value, Value] | None,
 ) -> tuple[Arg, ...]:
     """Return the words of TS.INCRBY."""
-    if encoding is not None and encoding not in ("COMPRESSED", "UNCOMPRESSED"):
+    if encoding is not None and _a.no_token(encoding, ("COMPRESSED", "UNCOMPRESSED")):
         raise _a.not_one_of("TS.INCRBY", "encoding", ("COMPRESSED", "UNCOMPRESSED"))
-    if duplicate_policy is not None and duplicate_policy not in ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"):
+    if duplicate_policy is not None and _a.no_token(duplicate_policy, ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM")):
         raise _a.not_one_of("TS.INCRBY", "duplicate_policy", ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"))
     words: list[Arg] = ["TS.INCRBY", key, addend]
     if timestamp is not None:
@@ -279,9 +298,13 @@ def encode_ts_incrby(
     if duplicate_policy is not None:
         words += ("DUPLICATE_POLICY", duplicate_policy)
     if ignore is not None:
+        if _a.no_tuple(ignore, 2):
+            raise _a.not_a_tuple("TS.INCRBY", "ignore", 2)
         words += ("IGNORE", ignore[0], ignore[1])
     if labels is not None:
         words.append("LABELS")
+        if _a.no_mapping(labels):
+            raise _a.not_a_mapping("TS.INCRBY", "labels")
         if not labels:
             raise _a.empty("TS.INCRBY", "labels")
         for left, right in labels.items():
@@ -302,7 +325,7 @@ def encode_ts_madd(ktvs: tuple[tuple[Key, Value, float], ...]) -> tuple[Arg, ...
     if not ktvs:
         raise _a.empty("TS.MADD", "ktvs")
     words: list[Arg] = ["TS.MADD"]
-    for each in ktvs:
+    for each in _a.tuples("TS.MADD", "ktvs", ktvs, 3):
         words += (each[0], each[1], each[2])
     return tuple(words)
 
@@ -321,6 +344,8 @@ def encode_ts_mget(
     if withlabels:
         words.append("WITHLABELS")
     if selected_labels is not None:
+        if _a.no_collection(selected_labels):
+            raise _a.not_a_collection("TS.MGET", "selected_labels")
         if not selected_labels:
             raise _a.empty("TS.MGET", "selected_labels")
         words += ("SELECTED_LABELS", *selected_labels)
@@ -357,9 +382,9 @@ def encode_ts_nrange(
     empty: bool,
 ) -> tuple[Arg, ...]:
     """Return the words of TS.NRANGE."""
-    if buckettimestamp is not None and buckettimestamp not in ("start", "-", "end", "+", "mid", "~"):
+    if buckettimestamp is not None and _a.no_token(buckettimestamp, ("START", "-", "END", "+", "MID", "~")):
         raise _a.not_one_of("TS.NRANGE", "buckettimestamp", ("start", "-", "end", "+", "mid", "~"))
-    if len({aggregation is not None, bucketduration is not None}) != 1:
+    if _a.count({aggregation is not None, bucketduration is not None}) != 1:
         raise _a.all_or_none("TS.NRANGE", ("aggregation", "bucketduration"))
     if align is not None and (not (aggregation is not None and bucketduration is not None)):
         raise _a.requires("TS.NRANGE", "align", "aggregation")
@@ -373,10 +398,14 @@ def encode_ts_nrange(
     if latest:
         words.append("LATEST")
     if filter_by_ts is not None:
+        if _a.no_collection(filter_by_ts):
+            raise _a.not_a_collection("TS.NRANGE", "filter_by_ts")
         if not filter_by_ts:
             raise _a.empty("TS.NRANGE", "filter_by_ts")
         words += ("FILTER_BY_TS", *filter_by_ts)
     if filter_by_value is not None:
+        if _a.no_tuple(filter_by_value, 2):
+            raise _a.not_a_tuple("TS.NRANGE", "filter_by_value", 2)
         words += ("FILTER_BY_VALUE", filter_by_value[0], filter_by_value[1])
     if count is not None:
         words += ("COUNT", count)
@@ -406,9 +435,9 @@ def encode_ts_nrevrange(
     empty: bool,
 ) -> tuple[Arg, ...]:
     """Return the words of TS.NREVRANGE."""
-    if buckettimestamp is not None and buckettimestamp not in ("start", "-", "end", "+", "mid", "~"):
+    if buckettimestamp is not None and _a.no_token(buckettimestamp, ("START", "-", "END", "+", "MID", "~")):
         raise _a.not_one_of("TS.NREVRANGE", "buckettimestamp", ("start", "-", "end", "+", "mid", "~"))
-    if len({aggregation is not None, bucketduration is not None}) != 1:
+    if _a.count({aggregation is not None, bucketduration is not None}) != 1:
         raise _a.all_or_none("TS.NREVRANGE", ("aggregation", "bucketduration"))
     if align is not None and (not (aggregation is not None and bucketduration is not None)):
         raise _a.requires("TS.NREVRANGE", "align", "aggregation")
@@ -422,10 +451,14 @@ def encode_ts_nrevrange(
     if latest:
         words.append("LATEST")
     if filter_by_ts is not None:
+        if _a.no_collection(filter_by_ts):
+            raise _a.not_a_collection("TS.NREVRANGE", "filter_by_ts")
         if not filter_by_ts:
             raise _a.empty("TS.NREVRANGE", "filter_by_ts")
         words += ("FILTER_BY_TS", *filter_by_ts)
     if filter_by_value is not None:
+        if _a.no_tuple(filter_by_value, 2):
+            raise _a.not_a_tuple("TS.NREVRANGE", "filter_by_value", 2)
         words += ("FILTER_BY_VALUE", filter_by_value[0], filter_by_value[1])
     if count is not None:
         words += ("COUNT", count)
@@ -457,6 +490,8 @@ def encode_ts_querylabels(labels: bool, values: Value | None, filter: Many[Value
     if values is not None:
         words += ("VALUES", values)
     if filter is not None:
+        if _a.no_collection(filter):
+            raise _a.not_a_collection("TS.QUERYLABELS", "filter")
         if not filter:
             raise _a.empty("TS.QUERYLABELS", "filter")
         words += ("FILTER", *filter)
@@ -478,9 +513,9 @@ def encode_ts_range(
     empty: bool,
 ) -> tuple[Arg, ...]:
     """Return the words of TS.RANGE."""
-    if buckettimestamp is not None and buckettimestamp not in ("start", "-", "end", "+", "mid", "~"):
+    if buckettimestamp is not None and _a.no_token(buckettimestamp, ("START", "-", "END", "+", "MID", "~")):
         raise _a.not_one_of("TS.RANGE", "buckettimestamp", ("start", "-", "end", "+", "mid", "~"))
-    if len({aggregation is not None, bucketduration is not None}) != 1:
+    if _a.count({aggregation is not None, bucketduration is not None}) != 1:
         raise _a.all_or_none("TS.RANGE", ("aggregation", "bucketduration"))
     if align is not None and (not (aggregation is not None and bucketduration is not None)):
         raise _a.requires("TS.RANGE", "align", "aggregation")
@@ -492,10 +527,14 @@ def encode_ts_range(
     if latest:
         words.append("LATEST")
     if filter_by_ts is not None:
+        if _a.no_collection(filter_by_ts):
+            raise _a.not_a_collection("TS.RANGE", "filter_by_ts")
         if not filter_by_ts:
             raise _a.empty("TS.RANGE", "filter_by_ts")
         words += ("FILTER_BY_TS", *filter_by_ts)
     if filter_by_value is not None:
+        if _a.no_tuple(filter_by_value, 2):
+            raise _a.not_a_tuple("TS.RANGE", "filter_by_value", 2)
         words += ("FILTER_BY_VALUE", filter_by_value[0], filter_by_value[1])
     if count is not None:
         words += ("COUNT", count)
@@ -516,6 +555,8 @@ def encode_ts_read(
     """Return the words of TS.READ."""
     words: list[Arg] = ["TS.READ", key, timestamp]
     if block is not None:
+        if _a.no_tuple(block, 2):
+            raise _a.not_a_tuple("TS.READ", "block", 2)
         words += ("BLOCK", _a.milliseconds(block[0]), block[1])
     if max_count is not None:
         words += ("MAX_COUNT", max_count)
@@ -537,9 +578,9 @@ def encode_ts_revrange(
     empty: bool,
 ) -> tuple[Arg, ...]:
     """Return the words of TS.REVRANGE."""
-    if buckettimestamp is not None and buckettimestamp not in ("start", "-", "end", "+", "mid", "~"):
+    if buckettimestamp is not None and _a.no_token(buckettimestamp, ("START", "-", "END", "+", "MID", "~")):
         raise _a.not_one_of("TS.REVRANGE", "buckettimestamp", ("start", "-", "end", "+", "mid", "~"))
-    if len({aggregation is not None, bucketduration is not None}) != 1:
+    if _a.count({aggregation is not None, bucketduration is not None}) != 1:
         raise _a.all_or_none("TS.REVRANGE", ("aggregation", "bucketduration"))
     if align is not None and (not (aggregation is not None and bucketduration is not None)):
         raise _a.requires("TS.REVRANGE", "align", "aggregation")
@@ -551,10 +592,14 @@ def encode_ts_revrange(
     if latest:
         words.append("LATEST")
     if filter_by_ts is not None:
+        if _a.no_collection(filter_by_ts):
+            raise _a.not_a_collection("TS.REVRANGE", "filter_by_ts")
         if not filter_by_ts:
             raise _a.empty("TS.REVRANGE", "filter_by_ts")
         words += ("FILTER_BY_TS", *filter_by_ts)
     if filter_by_value is not None:
+        if _a.no_tuple(filter_by_value, 2):
+            raise _a.not_a_tuple("TS.REVRANGE", "filter_by_value", 2)
         words += ("FILTER_BY_VALUE", filter_by_value[0], filter_by_value[1])
     if count is not None:
         words += ("COUNT", count)

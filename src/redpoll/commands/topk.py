@@ -35,6 +35,8 @@ def encode_topk_count(key: Key, items: tuple[Value, ...]) -> tuple[Arg, ...]:
 
 def encode_topk_incrby(key: Key, mapping: Pairs[Value, int]) -> tuple[Arg, ...]:
     """Return the words of TOPK.INCRBY."""
+    if _a.no_mapping(mapping):
+        raise _a.not_a_mapping("TOPK.INCRBY", "mapping")
     if not mapping:
         raise _a.empty("TOPK.INCRBY", "mapping")
     words: list[Arg] = ["TOPK.INCRBY", key]
@@ -62,6 +64,8 @@ def encode_topk_reserve(key: Key, topk: int, params: tuple[int, int, float] | No
     """Return the words of TOPK.RESERVE."""
     words: list[Arg] = ["TOPK.RESERVE", key, topk]
     if params is not None:
+        if _a.no_tuple(params, 3):
+            raise _a.not_a_tuple("TOPK.RESERVE", "params", 3)
         words += (params[0], params[1], params[2])
     return tuple(words)
 
