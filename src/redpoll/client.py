@@ -319,6 +319,8 @@ class Redis(Client[S], Generic[S]):
 
     def _view(self, text: bool, timeout: float | None, replay: bool) -> Self:
         view = type(self).__new__(type(self))
+        if hasattr(self, "__dict__"):  # a subclass's own attributes
+            view.__dict__.update(self.__dict__)
         view._core, view._owner = self._core, self._owner
         view._text, view._timeout, view._replay = text, timeout, replay
         return view

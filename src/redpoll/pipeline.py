@@ -9,15 +9,16 @@ it, unless every command of it may run twice.
 from __future__ import annotations
 
 import asyncio
+from asyncio import Future
 from collections import deque
 from types import TracebackType
-from typing import Any, Final, Generic, Self
+from typing import Any, Final, Generic, Self, TypeAlias
 
 from hiredis import ReplyError
 from typing_extensions import TypeVar, override
 
 from .commands import QueuedCommands
-from .errors import DecodeFailed, NotSent, RedisError, UsageError, server_error
+from .errors import DecodeFailed, NotSent, OutcomeUnknown, RedisError, UsageError, server_error
 from .faces import PENDING, Queued
 from .protocol.calls import Group
 from .protocol.encode import encode
@@ -84,6 +85,10 @@ def undecodable(error: Exception, command: str, address: str) -> RedisError:
     )
     failed.__cause__ = error
     return failed
+
+
+_Way: TypeAlias = deque[tuple[Future[Any], list[_Command[Any]]]]
+"""The chunks that are queued or on their way, with the calls that wait for their replies."""
 
 
 class Pipeline(QueuedCommands[S]):
@@ -184,7 +189,8 @@ class Pipeline(QueuedCommands[S]):
 
     async def _send(self, commands: list[_Command[Any]]) -> None:
         replay = self._replay or all(command.spec.replay for command in commands)
-        way: deque[tuple[Group, list[_Command[Any]]]] = deque()
+        spec = commands[0].spec if len(commands) == 1 else _PIPELINE
+        way: _Way = deque()
         chunks = deque(await _chunks(commands))
         batch = object()
         try:
@@ -192,42 +198,43 @@ class Pipeline(QueuedCommands[S]):
                 while chunks and len(way) < _ON_THE_WAY:
                     payload, chunk = chunks.popleft()
                     texts = [self._text and command.spec.text for command in chunk]
-                    spec = chunk[0].spec if len(commands) == 1 else _PIPELINE
-                    group = self._core.submit_group(
-                        spec, payload, texts, timeout=self._timeout, replay=replay, batch=batch
-                    )
-                    way.append((group, chunk))
+                    way.append((self._submit(spec, payload, texts, replay, batch), chunk))
                 group, chunk = way[0]
-                try:
-                    replies = await group
-                except RedisError as error:
-                    _fail_all(way, [chunk for _, chunk in chunks], error)
-                    return
+                replies = await group
                 way.popleft()
-                address = self._core.address
                 for command, reply in zip(chunk, replies, strict=True):
-                    command.settle(reply, address)
+                    command.settle(reply, self._core.address)
+        except RedisError as error:
+            _fail_all(commands, way, error)
         finally:
             for group, _ in way:
-                group.cancel()
+                if not group.cancel() and not group.cancelled():
+                    group.exception()  # known by now
+
+    def _submit(self, spec: Spec[Any], payload: bytes, texts: list[bool], replay: bool, batch: object) -> Future[Any]:
+        submit = self._core.submit_group
+        try:
+            return submit(spec, payload, texts, timeout=self._timeout, replay=replay, batch=batch)
+        except RedisError as error:
+            # The client was closed meanwhile. What is on its way is still to be waited for, in its order.
+            refused: Future[Any] = asyncio.get_running_loop().create_future()
+            refused.set_exception(error)
+            return refused
 
 
-def _fail_all(
-    way: deque[tuple[Group, list[_Command[Any]]]], unsent: list[list[_Command[Any]]], error: RedisError
-) -> None:
+def _fail_all(commands: list[_Command[Any]], way: _Way, error: RedisError) -> None:
+    """Give each command without a result its own error, after the first chunk on the way failed with ``error``."""
     for group, chunk in way:
-        own: BaseException | None = error
-        if group is not way[0][0]:
-            own = group.exception() if group.done() and not group.cancelled() else None
+        own = group.exception() if group.done() and not group.cancelled() else None
         for command in chunk:
             if isinstance(own, RedisError):
                 command.fail(own)
             else:
-                # Given to the connection behind a piece that failed: it may run still.
-                command.fail(error, None if group.given else NotSent)
-    for chunk in unsent:
-        for command in chunk:
-            command.fail(error, NotSent)
+                # Given to the connection behind the chunk that failed, it may run still.
+                command.fail(error, OutcomeUnknown if isinstance(group, Group) and group.given else NotSent)
+    for command in commands:
+        if not command.done():
+            command.fail(error, NotSent if way else None)
 
 
 async def _chunks(commands: list[_Command[Any]]) -> list[tuple[bytes, list[_Command[Any]]]]:

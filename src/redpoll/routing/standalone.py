@@ -40,6 +40,7 @@ from .hooks import Hooks, hooks_of
 from .leasing import Leasing
 
 _T = TypeVar("_T")
+_MANY: Final = 4096  # calls in the queue that are looked at at once
 _JOINED: Final = 256 << 10  # bytes that one write joins
 _STRETCH: Final = 1 << 20  # bytes written before others get their turn
 _ATTEMPTS: Final = 3  # how often a call is given to a connection, where each is lost
@@ -61,6 +62,7 @@ class Core:
         "_closing",
         "_connection",
         "_crowded",
+        "_default",
         "_dialer",
         "_held",
         "_leasing",
@@ -96,6 +98,7 @@ class Core:
         self._now = 0.0  # when this turn began
         self._crowded = False  # several calls were in flight after the last write: more will come in this turn
         self._watch = Watch(self.address, self._on_expired)
+        self._default = self._watch.default
         self._tasks: set[asyncio.Task[Any]] = set()
         self._leasing = Leasing(self.settings, self._watch, self._spawn)
 
@@ -132,9 +135,7 @@ class Core:
         if timeout is not None:
             call.deadline = self._now + timeout
             if timeout == self.default_timeout:
-                self._watch.default.append(call)
-                if not self._watch.armed:
-                    self._watch.arm()
+                self._default.append(call)
             else:
                 self._watch.add(call)
         self._queue.append(call)
@@ -172,9 +173,14 @@ class Core:
         group.spec, group.payload, group.texts = spec, payload, texts
         group.replay, group.given, group.batch, group.timeout = replay, 0, batch, timeout
         group.again()
+        if not self._held:
+            self._begin_turn()
         if timeout is not None:
-            group.deadline = monotonic() + timeout
-            self._watch.add(group)
+            group.deadline = self._now + timeout
+            if timeout == self.default_timeout:
+                self._default.append(group)
+            else:
+                self._watch.add(group)
         self._queue.append(group)
         if not self._held:
             self._kick()
@@ -248,6 +254,8 @@ class Core:
     # Writing.
 
     def _kick(self) -> None:
+        if not self._watch.armed:
+            self._watch.arm()
         connection = self._connection
         if connection is None:
             if self._dialer is None:
@@ -265,21 +273,28 @@ class Core:
 
     def _flush(self) -> None:
         self._held = False
+        if not self._watch.armed:
+            self._watch.arm()  # the turn's first call may have had no deadline, a later one has
         connection = self._connection
         if connection is None or connection.blocked():
             return
-        calls = [call for call in self._queue if not call.done()]
-        payloads = [call.payload for call in calls]
-        if sum(map(len, payloads)) < LARGE:
-            self._queue.clear()
-            for call in calls:
-                call.given += 1
-            connection.session.waiting.extend(calls)
-            if calls:
-                connection.write(payloads[0] if len(payloads) == 1 else b"".join(payloads))
-        else:
+        if len(self._queue) > _MANY or not self._flush_at_once(connection):
             self._flush_by_pieces(connection)
         self._crowded = len(connection.session.waiting) > 1
+
+    def _flush_at_once(self, connection: Connection) -> bool:
+        """Write all that is queued in one write, as nearly always; return False where it is too much for that."""
+        calls = [call for call in self._queue if not call.done()]
+        payloads = [call.payload for call in calls]
+        if sum(map(len, payloads)) >= LARGE:
+            return False
+        self._queue.clear()
+        for call in calls:
+            call.given += 1
+        connection.session.waiting.extend(calls)
+        if calls:
+            connection.write(payloads[0] if len(payloads) == 1 else b"".join(payloads))
+        return True
 
     def _flush_by_pieces(self, connection: Connection) -> None:
         total = 0
@@ -327,7 +342,7 @@ class Core:
                     return
                 except RedisError as error:
                     failures += 1
-                    reason = error
+                    reason = error.with_traceback(None)
                     delay = None if isinstance(error, AuthenticationFailed) else self._reconnect.delay(failures)
                     if delay is None:
                         return
@@ -362,11 +377,12 @@ class Core:
             if call.batch is not None:
                 broken.add(id(call.batch))
             kind = ProtocolViolation if isinstance(reason, ProtocolViolation) else OutcomeUnknown
-            self._fail(call, kind, reason.message)
+            fail(call, kind, reason.message, self.address)
         if broken:
             for call in self._queue:
                 if id(call.batch) in broken and not call.done():
-                    self._fail(call, NotSent, f"an earlier piece of the batch was lost: {reason.message}")
+                    message = f"an earlier piece of the batch was lost: {reason.message}"
+                    fail(call, NotSent, message, self.address)
         self._queue = deque([*again, *(call for call in self._queue if not call.done())])
         if self.closed:
             self._refuse_queue(reason)
@@ -385,11 +401,9 @@ class Core:
             else:
                 kind, message = type(reason), reason.message
             if call.given:
-                kind, message = OutcomeUnknown, f"the connection was lost, and then: {message}"
-            self._fail(call, kind, message)
-
-    def _fail(self, call: Call, kind: type[RedisError], message: str) -> None:
-        fail(call, kind, message, self.address)
+                fail(call, OutcomeUnknown, f"the connection was lost, and then: {message}", self.address)
+            else:
+                fail(call, kind, message, self.address, "not_run")
 
     def _on_expired(self) -> None:
         if self._connection is None:

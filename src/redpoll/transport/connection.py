@@ -8,7 +8,7 @@ holds the event loop.
 from __future__ import annotations
 
 import asyncio
-import warnings
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, Final, cast
 
@@ -37,6 +37,10 @@ def _ignore() -> None:
 
 
 def _ignore_push(_push: list[Any]) -> None:
+    pass
+
+
+def _ignore_loss(_connection: Connection, _pending: list[Call], _reason: RedisError) -> None:
     pass
 
 
@@ -108,9 +112,9 @@ class Connection(asyncio.Protocol):
 
     @override
     def resume_writing(self) -> None:
-        """Go on: there is room again."""
+        """Go on: there is room again. Not at once: a write that fails in here ends asyncio's transport twice."""
         self._socket_full = False
-        self._write_rest()
+        asyncio.get_running_loop().call_soon(self._write_rest)
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
@@ -165,15 +169,17 @@ class Connection(asyncio.Protocol):
             await self._end
 
     def forget(self) -> None:
-        """Let go of the transport, whose event loop is closed: it can no longer be ended the usual way.
+        """Close the socket of a connection whose event loop is closed.
 
-        The transport closes its socket as it is deleted, and warns of it; that is nobody's mistake here.
+        ``abort`` cannot: it leaves the work to the loop. What it would have the loop call is private, but the same in
+        all versions; a transport that lacks it (uvloop's) was closed together with its loop.
         """
-        self.lost = self.paused = True
-        self.session.lost()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ResourceWarning)
-            self._transport = None
+        transport, self.on_lost = self._transport, _ignore_loss
+        finish = getattr(transport, "_call_connection_lost", None)
+        if finish is not None:
+            with contextlib.suppress(Exception):
+                finish(None)
+        self.connection_lost(None)
 
     def _write_rest(self) -> None:
         stretch = 0

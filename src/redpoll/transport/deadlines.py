@@ -13,7 +13,7 @@ from typing import Final
 
 from redpoll.protocol.calls import Call
 
-_CLEAN_FROM: Final = 1024
+_CLEAN_FROM: Final = 64
 
 
 class Deadlines:

@@ -1,0 +1,1 @@
+"""What redpoll costs, against a bare asyncio and hiredis loop."""

@@ -1,0 +1,453 @@
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hiredis import ReplyError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from redpoll.errors import DecodeFailed, ProtocolViolation, WrongType
+from redpoll.protocol.calls import Call, as_bytes, as_text
+from redpoll.protocol.session import MAX_LINE, Session
+from tests.unit.conftest import Calls
+
+
+@pytest.fixture
+def pushes() -> list[list[Any]]:
+    return []
+
+
+@pytest.fixture
+def session(pushes: list[list[Any]]) -> Session:
+    return Session(pushes.append, address="host:1")
+
+
+def give(session: Session, *calls: Call) -> None:
+    session.waiting.extend(calls)
+
+
+def bulk(data: bytes) -> bytes:
+    return b"$%d\r\n%s\r\n" % (len(data), data)
+
+
+def test_each_reply_to_its_call(session: Session, calls: Calls) -> None:
+    a, b, c = calls.one(), calls.one(text=False), calls.one()
+    give(session, a, b, c)
+    session.feed(b"+A\r\n+B\r\n")
+    assert (a.result(), b.result(), c.done()) == ("A", b"B", False)
+    session.feed(b"#f\r\n")
+    assert c.result() is False
+    assert not session.waiting
+
+
+def test_every_type(session: Session, calls: Calls) -> None:
+    wire = {
+        b":1\r\n": 1,
+        b",1.5\r\n": 1.5,
+        b"_\r\n": None,
+        b"$-1\r\n": None,
+        b"*-1\r\n": None,
+        b"#t\r\n": True,
+        b"%1\r\n+a\r\n:1\r\n": {"a": 1},
+        b"~2\r\n:1\r\n:2\r\n": [1, 2],
+        b"=6\r\ntxt:ab\r\n": "ab",
+        b"(123456789012345678901234567890\r\n": "123456789012345678901234567890",
+        b"*0\r\n": [],
+        b"$0\r\n\r\n": "",
+    }
+    for data, value in wire.items():
+        call = calls.one()
+        give(session, call)
+        for at in range(len(data)):
+            assert not call.done()
+            session.feed(data[at : at + 1])
+        assert call.result() == value
+        assert type(call.result()) is type(value)
+
+
+def test_abandoned_calls_keep_their_place(session: Session, calls: Calls) -> None:
+    a, b, c = calls.one(), calls.one(), calls.one()
+    give(session, a, b, c)
+    b.cancel()
+    session.feed(b"+A\r\n+B\r\n+C\r\n")
+    assert (a.result(), c.result()) == ("A", "C")
+    assert b.cancelled()
+
+
+def test_a_servers_error(session: Session, calls: Calls) -> None:
+    a, b = calls.one("LPUSH"), calls.one()
+    give(session, a, b)
+    session.feed(b"-WRONGTYPE not a list\r\n+B\r\n")
+    error = a.exception()
+    assert isinstance(error, WrongType)
+    assert (error.command, error.address, error.code) == ("LPUSH", "host:1", "WRONGTYPE")
+    assert b.result() == "B"
+
+
+def test_an_error_within_an_array_is_an_element(session: Session, calls: Calls) -> None:
+    a = calls.one()
+    give(session, a)
+    session.feed(b"*2\r\n:1\r\n-ERR no\r\n")
+    assert a.result()[0] == 1
+    assert isinstance(a.result()[1], ReplyError)
+
+
+def test_text_that_is_none(session: Session, calls: Calls) -> None:
+    a, b, c = calls.one("GET"), calls.one(text=False), calls.one()
+    give(session, a, b, c)
+    session.feed(b"$1\r\n\xff\r\n$1\r\n\xff\r\n+C\r\n")
+    assert isinstance(a.exception(), DecodeFailed)
+    assert a.exception().command == "GET"  # type: ignore[union-attr]  # asserted above
+    assert (b.result(), c.result()) == (b"\xff", "C")
+
+
+def test_text_that_is_none_in_the_first_half_of_a_reply(session: Session, calls: Calls) -> None:
+    a, b = calls.one(), calls.one()
+    give(session, a, b)
+    session.feed(b"*2\r\n+\xff\r\n")
+    session.feed(b"+x\r\n")
+    session.feed(b"+B\r\n")
+    assert isinstance(a.exception(), DecodeFailed)
+    assert b.result() == "B"
+
+
+def test_two_sessions_do_not_mix_up_their_text(calls: Calls) -> None:
+    one, two = Session(lambda push: None), Session(lambda push: None)
+    a, b = calls.one(), calls.one()
+    give(one, a)
+    give(two, b)
+    one.feed(b"*2\r\n+\xff\r\n")
+    two.feed(b"+fine\r\n")
+    one.feed(b"+x\r\n")
+    assert b.result() == "fine"
+    assert isinstance(a.exception(), DecodeFailed)
+
+
+def test_pushes_are_no_replies(session: Session, calls: Calls, pushes: list[list[Any]]) -> None:
+    a = calls.one()
+    give(session, a)
+    session.feed(b">2\r\n+invalidate\r\n*1\r\n$1\r\n\xfe\r\n+A\r\n>0\r\n")
+    assert a.result() == "A", "a push with bytes that are not UTF-8 touches no call"
+    assert as_bytes(pushes[0][1][0]) == b"\xfe"
+    assert as_text(b"\xfe") == pushes[0][1][0]
+    assert len(pushes) == 2
+
+
+def test_a_push_while_nothing_is_in_flight(session: Session, pushes: list[list[Any]], calls: Calls) -> None:
+    session.feed(b">1\r\n$5\r\nhel")
+    late = calls.one(text=False)
+    give(session, late)
+    session.feed(b"lo\r\n+B\r\n")
+    assert as_bytes(pushes[0][0]) == b"hello"
+    assert late.result() == b"B"
+
+
+def test_attributes_are_no_replies(session: Session, calls: Calls) -> None:
+    a, b, c = calls.one(), calls.one(), calls.one()
+    give(session, a, b, c)
+    session.feed(b"|1\r\n+ttl\r\n:3\r\n+A\r\n|1\r\n+k\r\n$2\r\n\n|\r\n$4\r\n\r\n|1\r\n+C\r\n")
+    assert [call.result() for call in (a, b, c)] == ["A", "\r\n|1", "C"]
+
+
+def test_an_attribute_that_is_no_text(session: Session, calls: Calls) -> None:
+    a = calls.one()
+    give(session, a)
+    session.feed(b"|1\r\n+k\r\n+\xff\r\n+A\r\n")
+    assert a.result() == "A"
+
+
+def test_a_group(session: Session, calls: Calls, pushes: list[list[Any]]) -> None:
+    group, after = calls.group(True, False, True, True), calls.one()
+    give(session, group, after)
+    session.feed(b"+A\r\n+B\r\n>1\r\n+x\r\n-ERR no\r\n")
+    assert not group.done()
+    session.feed(b"$1\r\n\xff\r\n+after\r\n")
+    a, b, c, d = group.result()
+    assert (a, b) == ("A", b"B")
+    assert isinstance(c, ReplyError)
+    assert isinstance(d, DecodeFailed)
+    assert after.result() == "after"
+    assert len(pushes) == 1
+
+
+def test_a_group_sent_anew(calls: Calls) -> None:
+    group = calls.group(True, False)
+    one, two = Session(lambda push: None), Session(lambda push: None)
+    give(one, group)
+    one.feed(b"+A\r\n")
+    assert one.lost() == [group]
+    group.again()
+    give(two, group)
+    two.feed(b"+A\r\n+B\r\n")
+    assert group.result() == ["A", b"B"]
+
+
+def test_subscribing(session: Session, calls: Calls, pushes: list[list[Any]]) -> None:
+    change, after = calls.change(), calls.one()
+    give(session, change, after)
+    session.feed(b">3\r\n+subscribe\r\n$1\r\na\r\n:1\r\n>3\r\n+message\r\n$1\r\na\r\n$1\r\nm\r\n")
+    session.feed(b">3\r\n+subscribe\r\n$1\r\n\xff\r\n:2\r\n")
+    assert not change.done()
+    session.feed(b"+PONG\r\n+after\r\n")
+    assert change.result() == [(b"a", 1), (b"\xff", 2)]
+    assert after.result() == "after"
+    assert [as_bytes(word) for word in pushes[0]] == [b"message", b"a", b"m"]
+
+
+@pytest.mark.parametrize("pong", [b"+PONG\r\n", b"-NOPERM no PING for you\r\n"])
+def test_subscribing_is_refused(session: Session, calls: Calls, pong: bytes) -> None:
+    change, after = calls.change(), calls.one()
+    give(session, change, after)
+    session.feed(b"-NOPERM no channel for you\r\n")
+    assert not change.done()
+    session.feed(pong + b"+after\r\n")
+    assert "no channel" in str(change.result())
+    assert after.result() == "after"
+
+
+def test_subscribed_but_ping_is_refused(session: Session, calls: Calls) -> None:
+    change = calls.change()
+    give(session, change)
+    session.feed(b">3\r\n+subscribe\r\n$1\r\na\r\n:1\r\n-NOPERM no PING for you\r\n")
+    assert change.result() == [(b"a", 1)]
+
+
+def test_unsubscribing_from_nothing(session: Session, calls: Calls) -> None:
+    change = calls.change(b"unsubscribe")
+    give(session, change)
+    session.feed(b">3\r\n+unsubscribe\r\n_\r\n:0\r\n+PONG\r\n")
+    assert change.result() == [(None, 0)]
+
+
+def test_subscriptions_on_resp2(calls: Calls, pushes: list[list[Any]]) -> None:
+    session = Session(pushes.append, pushes_as_arrays=True)
+    change = calls.change()
+    give(session, change)
+    session.feed(b"*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\n\xff\r\n")
+    session.feed(b"*2\r\n$4\r\npong\r\n$0\r\n\r\n")
+    assert change.result() == [(b"a", 1)]
+    assert [as_bytes(word) for word in pushes[0]] == [b"message", b"a", b"\xff"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"HTTP/1.1 400 Bad Request\r\n",
+        b"?\r\n",
+        b"$-7\r\n",
+        b"*1\r\n" * 100_000,
+        b":" + b"1" * 5000 + b"\r\n",
+        b"%1\r\n*1\r\n:1\r\n:1\r\n+A\r\n",
+        b"%1\r\n*1\r\n:1\r\n:1\r\n",
+        b"$?\r\n;2\r\nab\r\n;0\r\n",
+        b"!3\r\nERR\r\n",
+        b"+" + b"x" * (MAX_LINE + 1),
+    ],
+    ids=lambda data: repr(data[:20]),
+)
+def test_what_is_not_resp(session: Session, calls: Calls, data: bytes) -> None:
+    a, b = calls.one(), calls.one()
+    give(session, a, b)
+    with pytest.raises(ProtocolViolation):
+        session.feed(data)
+    assert session.lost() == [a, b]
+    session.feed(b"+late\r\n")
+    assert not a.done()
+
+
+def test_a_reply_that_nothing_waits_for(session: Session, calls: Calls) -> None:
+    a = calls.one()
+    give(session, a)
+    with pytest.raises(ProtocolViolation, match="no command waits"):
+        session.feed(b"+A\r\n+B\r\n")
+    assert a.result() == "A"
+
+
+def test_a_line_that_does_not_end(session: Session, calls: Calls) -> None:
+    give(session, calls.one())
+    session.feed(b"+")
+    for _ in range(MAX_LINE - 1):
+        session.feed(b"x")
+    with pytest.raises(ProtocolViolation, match="line"):
+        session.feed(b"x")
+
+
+def test_long_text_is_no_long_line(session: Session, calls: Calls) -> None:
+    a = calls.one()
+    give(session, a)
+    session.feed(b"$%d\r\n" % (4 * MAX_LINE))
+    for _ in range(4):
+        session.feed(b"x" * MAX_LINE)
+    session.feed(b"\r\n")
+    assert len(a.result()) == 4 * MAX_LINE
+
+
+def test_a_reply_that_is_too_long(calls: Calls) -> None:
+    session = Session(lambda push: None, max_reply_bytes=1000)
+    a, b = calls.one(), calls.one()
+    give(session, a, b)
+    session.feed(bulk(b"x" * 900) + b"$2000\r\n")
+    assert a.done()
+    session.feed(b"x" * 900)
+    with pytest.raises(ProtocolViolation, match="max_reply_bytes"):
+        session.feed(b"x" * 101)
+    assert session.lost() == [b]
+
+
+@pytest.mark.parametrize("announced", [b"*100000\r\n", b"$4611686018427387904\r\n"])
+def test_what_is_announced_is_no_reply_yet(calls: Calls, announced: bytes) -> None:
+    session = Session(lambda push: None, max_reply_bytes=1000)
+    give(session, calls.one())
+    session.feed(announced)
+    for _ in range(240):
+        session.feed(b":1\r\n")
+    with pytest.raises(ProtocolViolation, match="max_reply_bytes"):
+        session.feed(b":1\r\n" * 10)
+
+
+# Whatever is interleaved and wherever it is cut, every reply reaches its own call.
+
+nasty = st.lists(
+    st.sampled_from(
+        [b"\r\n", b"|", b"\n|", b"|1\r\n", b"\xff", b"\xed\xa0\x80", "é".encode(), b"a", b">", b"+", b"$1"]
+    ),
+    max_size=5,
+).map(b"".join)
+
+
+@dataclass
+class Item:
+    kind: str
+    payload: bytes
+    text: bool
+    cancelled: bool
+    group: int
+
+
+items = st.lists(
+    st.builds(
+        Item,
+        kind=st.sampled_from(["bulk", "array", "map", "error", "null", "push", "attribute", "group"]),
+        payload=nasty,
+        text=st.booleans(),
+        cancelled=st.booleans(),
+        group=st.integers(1, 3),
+    ),
+    max_size=12,
+)
+
+
+def decoded(data: bytes, text: bool) -> Any:
+    """What a reader makes of it; DecodeFailed where it cannot."""
+    if not text:
+        return data
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return DecodeFailed
+
+
+def wire_of(item: Item, nonce: bytes) -> bytes:
+    tagged = bulk(nonce) + bulk(item.payload)
+    return {
+        "bulk": bulk(nonce + item.payload),
+        "array": b"*3\r\n" + tagged + b"*1\r\n" + bulk(item.payload),
+        "map": b"%1\r\n" + tagged,
+        "error": b"-ERR " + nonce + b"\r\n",
+        "null": b"_\r\n",
+        "push": b">2\r\n" + tagged,
+        "attribute": b"|1\r\n" + tagged,
+        "group": bulk(nonce + item.payload) * item.group,
+    }[item.kind]
+
+
+def expected_of(item: Item, nonce: bytes) -> Any:
+    name, payload = decoded(nonce, item.text), decoded(item.payload, item.text)
+    whole = decoded(nonce + item.payload, item.text)
+    if item.kind in ("array", "map") and payload is DecodeFailed:
+        return DecodeFailed
+    return {
+        "bulk": whole,
+        "array": [name, payload, [payload]],
+        "map": {name: payload} if payload is not DecodeFailed else None,
+        "error": "ERR " + nonce.decode(),
+        "null": None,
+        "group": [whole] * item.group,
+    }[item.kind]
+
+
+def seen_in(call: Call) -> Any:
+    error = call.exception()
+    if isinstance(error, DecodeFailed):
+        return DecodeFailed
+    if error is not None:
+        return str(getattr(error, "message", error))
+    result = call.result()
+    if isinstance(result, list):
+        return [DecodeFailed if isinstance(each, DecodeFailed) else each for each in result]
+    return result
+
+
+def cut(data: bytes, places: list[int]) -> Iterator[bytes]:
+    edges = sorted({place % (len(data) + 1) for place in places} | {0, len(data)})
+    for start, end in itertools.pairwise(edges):
+        yield data[start:end]
+
+
+@given(items, st.lists(st.integers(0, 10_000), max_size=12), st.booleans())
+def test_every_reply_in_step(sequence: list[Item], places: list[int], bytewise: bool) -> None:
+    loop = asyncio.new_event_loop()
+    try:
+        make = Calls(loop)
+        pushes: list[list[Any]] = []
+        session = Session(pushes.append)
+        wire, waiting, pushed = b"", [], []
+        for number, item in enumerate(sequence):
+            nonce = b"%d:" % number
+            wire += wire_of(item, nonce)
+            if item.kind == "push":
+                pushed.append([nonce, item.payload])
+            elif item.kind != "attribute":
+                call = make.group(*[item.text] * item.group) if item.kind == "group" else make.one(text=item.text)
+                give(session, call)
+                waiting.append((item, nonce, call))
+                if item.cancelled:
+                    call.cancel()
+        pieces = [wire[at : at + 1] for at in range(len(wire))] if bytewise else cut(wire, places)
+        for piece in pieces:
+            session.feed(piece)
+        for item, nonce, call in waiting:
+            assert call.done()
+            if not item.cancelled:
+                assert seen_in(call) == expected_of(item, nonce), item
+        assert [[as_bytes(word) for word in push] for push in pushes] == pushed
+        assert not session.waiting
+    finally:
+        loop.close()
+
+
+@given(st.lists(st.binary(max_size=20), max_size=6))
+def test_any_bytes_are_replies_or_a_violation(chunks: list[bytes]) -> None:
+    loop = asyncio.new_event_loop()
+    try:
+        make = Calls(loop)
+        session = Session(lambda push: None)
+        waiting = [make.one() for _ in range(200)]
+        give(session, *waiting)
+        for chunk in chunks:
+            try:
+                session.feed(chunk)
+            except ProtocolViolation:
+                break
+        states = [call.done() for call in waiting]
+        assert states == sorted(states, reverse=True), "replies come in order"
+        for call in waiting:
+            if call.done():
+                call.exception()
+    finally:
+        loop.close()
