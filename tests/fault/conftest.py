@@ -1,0 +1,41 @@
+"""Fixtures of the fault tests: a proxy in front of a real server, and a guard against what a test leaves behind."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from redpoll.testing import EmbeddedServer
+from tests.fault.proxy import FaultProxy
+
+_OPEN_FILES = Path("/proc/self/fd")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that leaves a thread or an open file behind."""
+    for name in ("valkey", "redis8"):  # these stay for the session: start them before counting
+        if name in request.fixturenames:
+            request.getfixturevalue(name)
+    before = _left()
+    yield
+    gc.collect()
+    after = _left()
+    assert after == before, f"threads and open files before the test: {before}, after it: {after}"
+
+
+@pytest.fixture
+def proxy(valkey: EmbeddedServer) -> Iterator[FaultProxy]:
+    """A fault proxy in front of Valkey."""
+    with FaultProxy(valkey.host, valkey.port) as made:
+        yield made
+
+
+def _left() -> tuple[int, int]:
+    files = len(os.listdir(_OPEN_FILES)) if _OPEN_FILES.is_dir() else 0
+    return threading.active_count(), files
