@@ -1,0 +1,123 @@
+"""Every generated method of these groups gives a value in each of its shapes, or is listed with a reason."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+from redpoll import commands
+from redpoll.faces import AwaitedFace
+from redpoll.testing import EmbeddedServer
+from tests.live.annotations import Shape, shapes
+from tests.live.commands.cases import COMMANDS, Case, Raises, called, command_of, method, shapes_of
+
+MODULES = [
+    "string", "hash", "list", "set", "sorted_set", "generic", "stream", "bitmap", "geo", "hyperloglog", "scripting",
+    "function", "pubsub", "connection", "client", "server", "acl", "config", "latency", "memory", "module", "slowlog",
+    "commandlog", "command", "transactions", "vector_set", "cluster",
+]  # fmt: skip
+
+SPEC = json.loads((Path(__file__).parents[3] / "commands.json").read_text())
+
+TOO_NEW = {
+    "blmovem", "cluster_migration", "delex", "digest", "himport_discard", "himport_discardall", "himport_prepare", "himport_set", "increx",
+    "lmovem", "sdiffcard", "sunioncard", "trimslots", "vrange", "xcfgset", "xidmprecord", "xnack",
+}  # fmt: skip
+"""Commands that came after Redis 8.2 and Valkey 9.1, the servers of these tests."""
+
+UNCOVERED: dict[str, str] = {"shutdown": "where it works, the connection ends instead of an answer"}
+"""Methods that give no value to assert though a server here has their command, and why."""
+
+UNCOVERED_SHAPES: dict[tuple[str, int], str] = {("xreadgroup", 0): "claim= came with Redis 8.4"}
+"""Overloads that are not called, and why."""
+
+
+def methods() -> list[str]:
+    """Return the names of the generated methods of the modules, in their order."""
+    found: list[str] = []
+    for name in MODULES:
+        module = importlib.import_module(f"{commands.__name__}.{name}")
+        for face in vars(module).values():
+            if isinstance(face, type) and issubclass(face, AwaitedFace) and face.__module__ == module.__name__:
+                found += [method for method in vars(face) if inspect.iscoroutinefunction(vars(face)[method])]
+    return found
+
+
+def siblings() -> Iterator[ModuleType]:
+    """Import the other test modules of this folder."""
+    for path in sorted(Path(__file__).parent.glob("test_*.py")):
+        if path.stem != "test_coverage":
+            yield importlib.import_module(f"tests.live.commands.{path.stem}")
+
+
+def tables() -> Iterator[Case]:
+    """Return the cases of all tables, each once."""
+    seen: set[int] = set()
+    for module in siblings():
+        for table in vars(module).values():
+            if isinstance(table, list):
+                for each in table:
+                    if isinstance(each, Case) and id(each) not in seen:
+                        seen.add(id(each))
+                        yield each
+
+
+def marked() -> set[str]:
+    """Return the methods that tests call beside the tables; each such test fails if it does not."""
+    found: set[str] = set()
+    for module in siblings():
+        for test in vars(module).values():
+            for mark in getattr(test, "pytestmark", ()):
+                if mark.name == "covers":
+                    found |= set(mark.args)
+    return found
+
+
+def since(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+def kinds(valkey: EmbeddedServer, redis8: EmbeddedServer) -> dict[str, set[str]]:
+    """Return the commands that each server has."""
+    servers = {"valkey": valkey, "redis8": redis8}
+    return {kind: {name.lower() for name in found.call("COMMAND", "LIST")} for kind, found in servers.items()}
+
+
+def test_servers_have_what_the_spec_says(valkey: EmbeddedServer, redis8: EmbeddedServer) -> None:
+    has = kinds(valkey, redis8)
+    for name in methods():
+        providers = SPEC[COMMANDS[name]]["providers"]
+        for kind, provider, server in (("valkey", "valkey", valkey), ("redis8", "redis", redis8)):
+            expected = provider in providers and since(providers[provider]) <= since(server.version)
+            assert (command_of(name) in has[kind]) == expected, (name, kind, providers)
+
+
+def test_every_method_is_covered(valkey: EmbeddedServer, redis8: EmbeddedServer) -> None:
+    has = kinds(valkey, redis8)
+    everywhere = set.union(*has.values())
+    every = methods()
+    assert len(every) == len(set(every)) > 330
+    covered = {name for name in marked() if command_of(name) in everywhere}
+    hit: set[Shape] = set()
+    for each in tables():
+        if isinstance(each.expected, Raises):
+            continue
+        name, args, kwargs = called(each)
+        if any(each.only in (None, kind) and command_of(name) in has[kind] for kind in has):
+            covered.add(name)
+            hit.add(shapes_of(name, args, kwargs)[0])
+    uncovered = {name for name in every if name not in covered}
+    too_new = {name for name in uncovered if command_of(name) not in everywhere}
+    assert uncovered - too_new == set(UNCOVERED)
+    assert too_new == TOO_NEW
+    missed = {
+        (shape.name, shape.index)
+        for name in covered & set(every)
+        for shape in shapes(method(name))
+        if len(shapes(method(name))) > 1 and not shape.fallback and shape not in hit
+    }
+    assert missed == set(UNCOVERED_SHAPES)
