@@ -214,7 +214,8 @@ class _Enumeration:
             found = [{name: value, **part} for part in more if self.legal({**base, name: value, **part})]
             if found:
                 return found[:4]
-        return []
+        swapped = ({other: each} for other in base if other != name for each in self.choices[other])
+        return [{name: value, **part} for part in swapped if self.legal({**base, name: value, **part})][:4]
 
     def _as_many(self, base: Given, parts: Sequence[Given]) -> None:
         given = base

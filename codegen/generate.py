@@ -144,7 +144,7 @@ def _method(command: spec.Command, entry: overlay.Entry, module: str, summary: s
         name=entry.method or naming.method_name(command.name),
         module=module,
         params=params,
-        steps=(*_checks(command.name, entry, {param.name for param in params}), *lowered.steps),
+        steps=_checked(command.name, entry, lowered),
         cases=cases,
         facts=facts.facts(command, entry),
         doc=docs.docstring(command, summary, params, cases),
@@ -158,22 +158,23 @@ def _method(command: spec.Command, entry: overlay.Entry, module: str, summary: s
     return method
 
 
-def _checks(command: str, entry: overlay.Entry, params: set[str]) -> list[ir.Check]:
-    """Return the overlay's own checks.
+def _checked(command: str, entry: overlay.Entry, lowered: lower.Signature) -> tuple[ir.Step, ...]:
+    """Return the steps with the overlay's own checks behind those of the rules.
 
     Raises:
         LoweringError: a condition is no expression, or names what is no parameter.
     """
-    checks: list[ir.Check] = []
+    checks: list[ir.Step] = []
     for refuse, say in entry.checks:
         try:
             names = {node.id for node in ast.walk(ast.parse(refuse, mode="eval")) if isinstance(node, ast.Name)}
         except SyntaxError as error:
             raise ir.LoweringError(f"checks: {refuse!r} is no expression") from error
-        if unknown := names - params - {"_a"}:
+        if unknown := names - {param.name for param in lowered.params} - {"_a"}:
             raise ir.LoweringError(f"checks: {refuse!r} names unknown parameters: {', '.join(sorted(unknown))}")
         checks.append(ir.Check(refuse, f"_a.refused({command!r}, {say!r})"))
-    return checks
+    first = next((i for i, step in enumerate(lowered.steps) if not isinstance(step, ir.Check)), len(lowered.steps))
+    return (*lowered.steps[:first], *checks, *lowered.steps[first:])
 
 
 def _cases(command: spec.Command, entry: overlay.Entry, params: set[str]) -> tuple[ir.Case, ...]:

@@ -67,6 +67,10 @@ def encode_bitop(
         raise _a.not_one_of("BITOP", "operation", ("AND", "OR", "XOR", "NOT", "DIFF", "DIFF1", "ANDOR", "ONE"))
     if not keys:
         raise _a.empty("BITOP", "keys")
+    if operation.upper() == "NOT" and _a.count(keys) != 1:
+        raise _a.refused("BITOP", "NOT takes exactly one key")
+    if operation.upper() in ("DIFF", "DIFF1", "ANDOR") and _a.count(keys) < 2:
+        raise _a.refused("BITOP", "DIFF, DIFF1 and ANDOR take at least two keys")
     return ("BITOP", operation, destkey, *keys)
 
 

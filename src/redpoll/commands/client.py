@@ -385,6 +385,10 @@ def encode_client_tracking(
     """Return the words of CLIENT TRACKING."""
     if _a.no_token(status, ("ON", "OFF")):
         raise _a.not_one_of("CLIENT TRACKING", "status", ("ON", "OFF"))
+    if prefix is not None and (not bcast):
+        raise _a.refused("CLIENT TRACKING", "prefix needs bcast")
+    if (optin, optout, bcast).count(True) > 1:
+        raise _a.refused("CLIENT TRACKING", "at most one of optin, optout, bcast can be given")
     words: list[Arg] = ["CLIENT", "TRACKING", status]
     if redirect is not None:
         words += ("REDIRECT", redirect)

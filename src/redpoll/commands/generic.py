@@ -206,6 +206,8 @@ def encode_restore(
     freq: int | None,
 ) -> tuple[Arg, ...]:
     """Return the words of RESTORE."""
+    if idletime is not None and freq is not None:
+        raise _a.refused("RESTORE", "at most one of idletime, freq can be given")
     words: list[Arg] = ["RESTORE", key, _a.milliseconds(ttl), serialized_value]
     if replace:
         words.append("REPLACE")

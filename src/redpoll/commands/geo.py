@@ -124,6 +124,8 @@ def encode_georadius(
         raise _a.at_most_one("GEORADIUS", ("asc", "desc"))
     if (store is not None, storedist is not None).count(True) > 1:
         raise _a.at_most_one("GEORADIUS", ("store", "storedist"))
+    if (store is not None or storedist is not None) and (withcoord or withdist or withhash):
+        raise _a.refused("GEORADIUS", "store and storedist exclude withcoord, withdist and withhash")
     words: list[Arg] = ["GEORADIUS", key, longitude, latitude, radius, unit]
     if withcoord:
         words.append("WITHCOORD")
@@ -170,6 +172,8 @@ def encode_georadiusbymember(
         raise _a.at_most_one("GEORADIUSBYMEMBER", ("asc", "desc"))
     if (store is not None, storedist is not None).count(True) > 1:
         raise _a.at_most_one("GEORADIUSBYMEMBER", ("store", "storedist"))
+    if (store is not None or storedist is not None) and (withcoord or withdist or withhash):
+        raise _a.refused("GEORADIUSBYMEMBER", "store and storedist exclude withcoord, withdist and withhash")
     words: list[Arg] = ["GEORADIUSBYMEMBER", key, member, radius, unit]
     if withcoord:
         words.append("WITHCOORD")
@@ -285,8 +289,6 @@ def encode_geosearch(
     withhash: bool,
 ) -> tuple[Arg, ...]:
     """Return the words of GEOSEARCH."""
-    if frommember is None and fromlonlat is None and (bypolygon is None):
-        raise _a.refused("GEOSEARCH", "exactly one of frommember, fromlonlat must be given, but for bypolygon")
     if (frommember is not None, fromlonlat is not None).count(True) > 1:
         raise _a.at_most_one("GEOSEARCH", ("frommember", "fromlonlat"))
     if (byradius is not None, bybox is not None, bypolygon is not None).count(True) != 1:
@@ -295,6 +297,8 @@ def encode_geosearch(
         raise _a.at_most_one("GEOSEARCH", ("asc", "desc"))
     if any and (not count is not None):
         raise _a.requires("GEOSEARCH", "any", "count")
+    if frommember is None and fromlonlat is None and (bypolygon is None):
+        raise _a.refused("GEOSEARCH", "exactly one of frommember, fromlonlat must be given, but for bypolygon")
     words: list[Arg] = ["GEOSEARCH", key]
     if frommember is not None:
         words += ("FROMMEMBER", frommember)
@@ -351,8 +355,6 @@ def encode_geosearchstore(
     storedist: bool,
 ) -> tuple[Arg, ...]:
     """Return the words of GEOSEARCHSTORE."""
-    if frommember is None and fromlonlat is None and (bypolygon is None):
-        raise _a.refused("GEOSEARCHSTORE", "exactly one of frommember, fromlonlat must be given, but for bypolygon")
     if (frommember is not None, fromlonlat is not None).count(True) > 1:
         raise _a.at_most_one("GEOSEARCHSTORE", ("frommember", "fromlonlat"))
     if (byradius is not None, bybox is not None, bypolygon is not None).count(True) != 1:
@@ -361,6 +363,8 @@ def encode_geosearchstore(
         raise _a.at_most_one("GEOSEARCHSTORE", ("asc", "desc"))
     if any and (not count is not None):
         raise _a.requires("GEOSEARCHSTORE", "any", "count")
+    if frommember is None and fromlonlat is None and (bypolygon is None):
+        raise _a.refused("GEOSEARCHSTORE", "exactly one of frommember, fromlonlat must be given, but for bypolygon")
     words: list[Arg] = ["GEOSEARCHSTORE", destination, source]
     if frommember is not None:
         words += ("FROMMEMBER", frommember)

@@ -135,6 +135,10 @@ def encode_zadd(
         raise _a.not_a_mapping("ZADD", "mapping")
     if not mapping:
         raise _a.empty("ZADD", "mapping")
+    if nx and (gt or lt):
+        raise _a.refused("ZADD", "nx excludes gt and lt")
+    if incr and _a.count(mapping) != 1:
+        raise _a.refused("ZADD", "incr takes exactly one member")
     words: list[Arg] = ["ZADD", key]
     if nx:
         words.append("NX")
@@ -291,6 +295,10 @@ def encode_zrange(
         raise _a.at_most_one("ZRANGE", ("byscore", "bylex"))
     if _a.count({offset is not None, num is not None}) != 1:
         raise _a.all_or_none("ZRANGE", ("offset", "num"))
+    if offset is not None and (not (byscore or bylex)):
+        raise _a.refused("ZRANGE", "offset and num need byscore or bylex")
+    if withscores and bylex:
+        raise _a.refused("ZRANGE", "withscores excludes bylex")
     words: list[Arg] = ["ZRANGE", key, start, stop]
     if byscore:
         words.append("BYSCORE")
@@ -345,6 +353,8 @@ def encode_zrangestore(
         raise _a.at_most_one("ZRANGESTORE", ("byscore", "bylex"))
     if _a.count({offset is not None, num is not None}) != 1:
         raise _a.all_or_none("ZRANGESTORE", ("offset", "num"))
+    if offset is not None and (not (byscore or bylex)):
+        raise _a.refused("ZRANGESTORE", "offset and num need byscore or bylex")
     words: list[Arg] = ["ZRANGESTORE", dst, src, min, max]
     if byscore:
         words.append("BYSCORE")

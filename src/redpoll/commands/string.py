@@ -169,6 +169,8 @@ def encode_lcs(
     key1: Key, key2: Key, len: bool, idx: bool, minmatchlen: int | None, withmatchlen: bool
 ) -> tuple[Arg, ...]:
     """Return the words of LCS."""
+    if len and idx:
+        raise _a.refused("LCS", "at most one of len, idx can be given; idx tells the length too")
     words: list[Arg] = ["LCS", key1, key2]
     if len:
         words.append("LEN")
