@@ -14,6 +14,7 @@ from itertools import combinations
 from typing import Any, Final, TypeAlias
 
 from redpoll.errors import UsageError
+from redpoll.values import BitGet, BitIncrBy, BitSet, GrepExact, GrepGlob, GrepMatch, GrepRe
 
 from .grammar import Sample
 from .ir import Method, Param
@@ -103,6 +104,7 @@ class _Samples:
     def _atom(self, name: str) -> list[object]:
         self.number += 1
         number, text = self.number, f"sample-{self.number}"
+        blob = text.encode().ljust(16)  # a multiple of 4 bytes, as vectors are
         moment = dt.datetime(2040, 1, 1, tzinfo=dt.UTC) + dt.timedelta(seconds=number)
         atoms: dict[str, list[object]] = {
             "Key": [KeySample(text)],
@@ -111,14 +113,22 @@ class _Samples:
             "int": [number + 1],
             "float": [number + 0.5],
             "bool": [True, False],
-            "bytes": [text.encode()],
-            "bytearray": [bytearray(text.encode())],
-            "memoryview": [memoryview(text.encode())],
+            "bytes": [blob],
+            "bytearray": [bytearray(blob)],
+            "memoryview": [memoryview(blob)],
             "Unit": ["M", "KM", "FT", "MI"],
             "Seconds": [number, dt.timedelta(seconds=number)],
             "Milliseconds": [number, dt.timedelta(milliseconds=number)],
             "UnixSeconds": [number, moment],
             "UnixMilliseconds": [number, moment],
+            "BitGet": [BitGet("u8", number), BitGet("i64", f"#{number}")],
+            "BitSet": [BitSet("i5", number, 3), BitSet("u63", f"#{number}", 3, "SAT")],
+            "BitIncrBy": [BitIncrBy("u2", number, 1, "FAIL"), BitIncrBy("u2", number, -1)],
+            "GrepExact": [GrepExact(Sample(text))],
+            "GrepMatch": [GrepMatch(Sample(text))],
+            "GrepGlob": [GrepGlob(Sample(text))],
+            "GrepRe": [GrepRe(Sample(text))],
+            "str": [Sample(text)],
             "ScoreBound": [number + 0.5, Sample(f"({number}.5"), Sample("-inf"), Sample("+inf")],
         }
         return atoms[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Sequence
 from typing import Final
@@ -21,6 +22,9 @@ _PHRASES: Final = {
     "Milliseconds": "whole milliseconds, or a timedelta.",
     "UnixSeconds": "seconds since 1970, or a datetime.",
     "UnixMilliseconds": "milliseconds since 1970, or a datetime.",
+    "BitGet | BitSet | BitIncrBy": "``BitGet``, ``BitSet`` and ``BitIncrBy`` of ``redpoll.values``, in the order they run.",
+    "BitGet": "``BitGet`` of ``redpoll.values``.",
+    "GrepExact | GrepMatch | GrepGlob | GrepRe": "``GrepExact`` and its kind, of ``redpoll.values``.",
     "ScoreBound": 'a score, ``"(1.5"`` for an exclusive one, ``"-inf"`` or ``"+inf"``.',
 }
 
@@ -29,13 +33,23 @@ _MODULE_SINCE: Final = {
 }  # fmt: skip
 
 
-def docstring(command: Command, summary: str, params: Sequence[Param], cases: Sequence[Case]) -> str:
-    """Return the text between the quotes, unindented and escaped."""
+def docstring(
+    command: Command, summary: str, params: Sequence[Param], cases: Sequence[Case], note: str | None = None
+) -> str:
+    """Return the text between the quotes, unindented and escaped.
+
+    Args:
+        command: the spec.
+        summary: our sentence on it.
+        params: the method's parameters.
+        cases: what it returns.
+        note: what stands at the end.
+    """
     lines = [summary, "", f"``{syntax(command)}``"]
     if params:
         lines += ["", "Args:", *(f"    {param.name}: {_phrase(param)}" for param in params)]
     lines += ["", "Returns:", *(f"    {line}" for line in _returns(cases))]
-    lines += ["", _origin(command)]
+    lines += ["", _origin(command), *([note] if note else [])]
     return escape("\n".join(lines))
 
 
@@ -62,6 +76,8 @@ def _kind(param: Param) -> str:
         return f"any number of them: {_PHRASES.get(param.type, f'``{param.type}`` each.')}"
     if param.type in _PHRASES:
         return _PHRASES[param.type]
+    if isinstance(ast.parse(param.type, mode="eval").body, ast.BinOp):
+        return f"``{param.type}``."
     if param.type.startswith("Many["):
         return f"a collection: {_PHRASES.get(inner, f'``{inner}`` each.')}"
     return "a mapping." if param.type.startswith("Pairs[") else f"``{param.type}``."

@@ -17,7 +17,7 @@ import black
 from black.mode import Mode, TargetVersion
 from black.parsing import InvalidInput
 
-from . import docs, facts, ir, lower, naming, overlay, render, replies, spec
+from . import docs, facts, ir, lower, naming, overlay, render, replies, spec, tested
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 OUTPUT: Final = ROOT / "src" / "redpoll" / "commands"
@@ -113,12 +113,14 @@ def methods(
     """
     found: list[ir.Method] = []
     faults: list[str] = []
+    servers = tested.load()
     for name, command in commands.items():
         entry = over.entry(name)
         if entry.exclude or (name in containers and entry.method is None):
             continue
         try:
-            found.append(_method(command, entry, modules[name], over.summaries[name]))
+            note = tested.note(command, servers)
+            found.append(_method(command, entry, modules[name], over.summaries[name], note))
         except (ir.LoweringError, replies.ReplyError) as error:
             faults.append(f"{name}: {error}" if not str(error).startswith(name) else str(error))
     names: dict[str, str] = dict.fromkeys(RESERVED, "a handwritten method")
@@ -131,7 +133,7 @@ def methods(
     return found
 
 
-def _method(command: spec.Command, entry: overlay.Entry, module: str, summary: str) -> ir.Method:
+def _method(command: spec.Command, entry: overlay.Entry, module: str, summary: str, note: str | None) -> ir.Method:
     own = lower.Signature(signature(entry.signature), ()) if entry.signature else None
     lowered = own or lower.lower(command, entry)
     params = lowered.params
@@ -147,7 +149,7 @@ def _method(command: spec.Command, entry: overlay.Entry, module: str, summary: s
         steps=_checked(command.name, entry, lowered),
         cases=cases,
         facts=facts.facts(command, entry),
-        doc=docs.docstring(command, summary, params, cases),
+        doc=docs.docstring(command, summary, params, cases, note),
         body=tuple(entry.encode.strip("\n").split("\n")) if entry.encode else (),
         overloads=entry.overloads,
     )

@@ -47,8 +47,8 @@ class Param:
 
     @property
     def is_flag(self) -> bool:
-        """A bool that adds a token."""
-        return self.type == "bool"
+        """A bool that adds a token; one that may be None is YES or NO where it is given."""
+        return self.type == "bool" and self.default != "None"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ given, and the steps then taken (``_unit``). Exclusive choices are units with a 
 
 - a choice that may be made several times → independent keywords;
 - a pure token → a bool; a choice of pure tokens → one bool each where it is optional and has no token of its own, else
-  a ``Literal``; a choice of other things → exclusive keywords;
+  a ``Literal`` (YES or NO behind a token: a bool or None); a choice of other things → exclusive keywords;
 - ``{token | value}`` → one parameter;
 - a repeated value → ``*args`` at the end, else a collection; its count is computed;
 - a repeated pair → a mapping; other repeated blocks → tuples;
@@ -281,11 +281,18 @@ class _Lowering:
 
     def _unit_several(self, node: Argument, token: tuple[str, ...], label: str, *, counted: bool) -> _Unit:
         name = self._param(label, f"Many[{leaf_type(node)}]", node, "keyword", "None")
-        checks = (self._collection(name), self._some(name))
+        checks: tuple[Step, ...] = (self._collection(name), self._some(name))
+        source = name
+        if not self._type(name).startswith("Many["):  # the overlay takes one value as well
+            source = f"_a.several({name})"
+            checks = (self._check(f"not {source}", "empty", name),)
         head = () if node.multiple_token else (Words(token),)
-        return _Unit(f"{name} is not None", name, (*checks, *head, *self._several(name, node, counted)))
+        return _Unit(f"{name} is not None", name, (*checks, *head, *self._several(source, node, counted)))
 
     def _unit_choice(self, node: Argument, token: tuple[str, ...]) -> _Unit:
+        if node.token is not None and [option.token for option in node.arguments] == ["YES", "NO"]:
+            name = self._param(python_name(node.token), "bool", node, "keyword", "None")
+            return _Unit(f"{name} is not None", name, (Words((*token, f"_a.yes_no({name})")),))
         if all(option.type == "pure-token" for option in node.arguments) and not node.multiple:
             words = self._literal(node, node.arguments, "keyword", "None")
             name = self.params[-1].name
@@ -379,14 +386,14 @@ class _Lowering:
 
     # Repetitions
 
-    def _several(self, name: str, node: Argument, counted: bool) -> list[Step]:
-        count = [Words((f"_a.count({name})",))] if counted else []
+    def _several(self, source: str, node: Argument, counted: bool) -> list[Step]:
+        """The words of a collection: of a parameter, or of what an expression makes of it."""
+        count = [Words((f"_a.count({source})",))] if counted else []
         item = "each"
+        word = self._word(source, item) if source.isidentifier() else item
         if node.multiple_token:
-            return [*count, Each(item, name, (repr(node.token), self._word(name, item)))]
-        if self._word(name, item) != item:
-            return [*count, Each(item, name, (self._word(name, item),))]
-        return [*count, Words((f"*{name}",))]
+            return [*count, Each(item, source, (repr(node.token), word))]
+        return [*count, Each(item, source, (word,)) if word != item else Words((f"*{source}",))]
 
     def _repeated(self, node: Argument, counted: bool, kind: ParamKind, default: str | None) -> tuple[str, list[Step]]:
         """A repeated block: a mapping for pairs, else tuples."""

@@ -65,6 +65,7 @@ class Batched(QueuedCommands[str]):
 _AMOUNT: Final = "an amount other than 1 is sent by the command that takes one, as in redis-py"
 _BOUND: Final = "a bound may be exclusive or infinite, which the spec's double cannot say"
 _WEIGHT: Final = "weights are doubles, which the spec's integer cannot say"
+_OFFSET: Final = "an offset may be #n, which the spec's integer cannot say"
 _RAW: Final = "options are passed as words, so the caller decides what is sent"
 _CORNERS: Final = "the arity is Redis', which has no polygon; one of one corner is shorter"
 _VALUES: Final = "the spec leaves out the number behind VALUES"
@@ -76,7 +77,6 @@ SENDS: Final[Mapping[str, tuple[str, str]]] = {
 """Methods that send another command, by whose tree and arity those words are judged."""
 
 GRAMMAR: Final[Mapping[str, str]] = {
-    "BITFIELD": "each operation is a tuple of its words, so the caller decides what is sent",
     "DEBUG": "the spec has no arguments for it",
     "FT.AGGREGATE": _RAW,
     "FT.CREATE": _RAW,
@@ -91,7 +91,8 @@ GRAMMAR: Final[Mapping[str, str]] = {
 """Commands whose tree cannot judge every call."""
 
 LEAVES: Final[Mapping[tuple[str, str], str]] = {
-    ("BITFIELD_RO", "offset"): "an offset may be #n, which the spec's integer cannot say",
+    ("BITFIELD", "offset"): _OFFSET,
+    ("BITFIELD_RO", "offset"): _OFFSET,
     ("ZCOUNT", "max"): _BOUND,
     ("ZCOUNT", "min"): _BOUND,
     ("ZINCRBY", "increment"): "scores are doubles, which the spec's integer cannot say",
@@ -128,7 +129,6 @@ KEYS: Final[Mapping[str, str]] = {
 """Commands of which the spec finds other keys than were passed."""
 
 UNSENT: Final[Mapping[tuple[str, str], str]] = {
-    ("BITFIELD", "*"): "each operation is a tuple of its words, so the caller decides what is sent",
     ("CLUSTER MIGRATION", "ALL"): "sent where a task's id is ALL",
     ("FT.AGGREGATE", "*"): _RAW,
     ("FT.CREATE", "*"): _RAW,

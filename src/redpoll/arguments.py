@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
 from .errors import UsageError
 from .types import Arg, Key, Many, Pairs, Value
+from .values import BitGet, BitIncrBy, BitSet, GrepExact, GrepGlob, GrepMatch, GrepRe
 
 T = TypeVar("T")
+One = TypeVar("One", Key, int)
 
 _WORDS = (str, bytes, bytearray, memoryview)
 _SECOND = dt.timedelta(seconds=1)
@@ -52,9 +55,14 @@ def spread(values: Iterable[T | Many[T]]) -> list[T]:
     return flat
 
 
-def several(keys: Key | Many[Key]) -> Many[Key]:
-    """Return a collection of keys: the given one, or one that holds the single key."""
-    return cast("Many[Key]", (keys,) if no_collection(keys) else keys)
+def several(values: One | Many[One]) -> Many[One]:
+    """Return a collection of keys, patterns or numbers: the given one, or one that holds the single value."""
+    return cast("Many[One]", (values,) if no_collection(values) else values)
+
+
+def yes_no(value: bool) -> str:
+    """Return the word of a setting that is spelled out."""
+    return "YES" if value else "NO"
 
 
 def tuples(command: str, name: str, values: Iterable[T], length: int) -> Iterator[T]:
@@ -170,25 +178,136 @@ def requires(command: str, name: str, other: str) -> UsageError:
     return UsageError(f"{name} needs {other}", command=command)
 
 
-def hset_pairs(
-    field: Value | Pairs[Value, Value] | None, value: Value | None, mapping: Pairs[Value, Value] | None
+def pairs(
+    command: str,
+    first: str,
+    left: Value | Pairs[Value, Value] | None,
+    value: Value | None,
+    mapping: Pairs[Value, Value] | None,
 ) -> Iterable[tuple[Value, Value]]:
-    """Return the field-value pairs of HSET's forms: (mapping), (field, value), (mapping=...).
+    """Return the pairs of a method that takes (mapping), (left, value) or (mapping=...).
+
+    Args:
+        command: the command, for errors.
+        first: what the first half of a pair is called there.
+        left: a mapping, or the first half of the only pair.
+        value: the second half of the only pair.
+        mapping: the mapping, by keyword.
 
     Raises:
         UsageError: none of the forms, several at once, or an empty mapping.
     """
-    if field is not None and value is not None and mapping is None:
-        return ((field, value),)  # type: ignore[return-value]  # a mapping as a field is refused when it is encoded
-    if field is not None and value is None and mapping is None and not isinstance(field, (*_WORDS, int, float, Enum)):
-        mapping = field
-    elif field is not None or value is not None or mapping is None:
-        raise UsageError("a mapping, or a field and its value, must be given", command="HSET")
+    if left is not None and value is not None and mapping is None:
+        return ((left, value),)  # type: ignore[return-value]  # a mapping as a field is refused when it is encoded
+    if left is not None and value is None and mapping is None and not isinstance(left, (*_WORDS, int, float, Enum)):
+        mapping = left
+    elif left is not None or value is not None or mapping is None:
+        raise UsageError(f"a mapping, or a {first} and its value, must be given", command=command)
     if no_mapping(mapping):
-        raise not_a_mapping("HSET", "mapping")
+        raise not_a_mapping(command, "mapping")
     if not mapping:
-        raise empty("HSET", "mapping")
+        raise empty(command, "mapping")
     return mapping.items()
+
+
+def script(command: str, keys: Many[Key] | int, args: Many[Value] | Value, more: tuple[Value, ...]) -> tuple[Arg, ...]:
+    """Return the words behind a script or function: the number of keys, the keys, the arguments.
+
+    Args:
+        command: the command, for errors.
+        keys: the keys; or their number, where keys and arguments follow one by one.
+        args: the arguments; behind a number the first key or argument.
+        more: behind a number what follows ``args``.
+
+    Raises:
+        UsageError: one value for several, more collections than two, or fewer words than the number of keys.
+    """
+    if not isinstance(keys, int):
+        if no_collection(keys):
+            raise not_a_collection(command, "keys")
+        if no_collection(args):
+            raise not_a_collection(command, "args")
+        if more:
+            raise refused(command, "keys and args are one collection each: nothing can follow them")
+        return (len(keys), *keys, *cast("Many[Value]", args))
+    if no_collection(args):
+        more = (cast("Value", args), *more)
+    elif more or cast("Many[Value]", args):
+        raise refused(command, "behind a number of keys, keys and arguments follow one by one, in no collection")
+    if not 0 <= keys <= len(more):
+        raise refused(command, f"numkeys is {keys}, and {len(more)} keys and arguments follow")
+    return (keys, *more)
+
+
+_ENCODING: Final = re.compile("i([1-9]|[1-5][0-9]|6[0-4])|u([1-9]|[1-5][0-9]|6[0-3])")
+_OFFSET: Final = re.compile("#?[0-9]+")
+
+
+def bitfield(command: str, operations: Iterable[object], *, reads: bool = False) -> list[Arg]:
+    """Return the words of operations on a bit field; OVERFLOW is sent where it changes, as it stays in force.
+
+    Args:
+        command: the command, for errors.
+        operations: ``BitGet``, ``BitSet`` and ``BitIncrBy``, in their order.
+        reads: only ``BitGet`` is allowed.
+
+    Raises:
+        UsageError: another type, an encoding or offset that no server takes, an unknown overflow.
+    """
+    words: list[Arg] = []
+    overflow = "WRAP"
+    for number, each in enumerate(operations, 1):
+        where = f"operations: number {number}"
+        if not isinstance(each, BitGet | BitSet | BitIncrBy) or (reads and not isinstance(each, BitGet)):
+            kinds = "BitGet" if reads else "BitGet, BitSet or BitIncrBy"
+            raise refused(command, f"{where} must be a {kinds}, not {type(each).__name__}")
+        if _ENCODING.fullmatch(str(each.encoding)) is None:
+            raise refused(command, f"{where}: encoding must be 'u1' to 'u63' or 'i1' to 'i64'")
+        if _OFFSET.fullmatch(str(each.offset)) is None:
+            raise refused(command, f"{where}: offset must be a number of bits from 0, or '#' and a number of integers")
+        if isinstance(each, BitGet):
+            words += ("GET", each.encoding, each.offset)
+            continue
+        if no_token(each.overflow, ("WRAP", "SAT", "FAIL")):
+            raise not_one_of(command, f"{where}: overflow", ("WRAP", "SAT", "FAIL"))
+        if each.overflow.upper() != overflow:
+            overflow = each.overflow.upper()
+            words += ("OVERFLOW", overflow)
+        if isinstance(each, BitSet):
+            words += ("SET", each.encoding, each.offset, each.value)
+        else:
+            words += ("INCRBY", each.encoding, each.offset, each.increment)
+    return words
+
+
+_MOST_PREDICATES: Final = 250
+
+
+def predicates(command: str, given: tuple[object, ...]) -> list[Arg]:
+    """Return the words of ARGREP's conditions (``GrepExact`` and its kind), in their order.
+
+    Raises:
+        UsageError: none, more than 250, or another type.
+    """
+    if not given:
+        raise empty(command, "predicates")
+    if len(given) > _MOST_PREDICATES:
+        raise refused(command, f"predicates: {len(given)} were given, and at most {_MOST_PREDICATES} can be")
+    words: list[Arg] = []
+    for number, each in enumerate(given, 1):
+        match each:
+            case GrepExact(text):
+                words += ("EXACT", text)
+            case GrepMatch(text):
+                words += ("MATCH", text)
+            case GrepGlob(pattern):
+                words += ("GLOB", pattern)
+            case GrepRe(pattern):
+                words += ("RE", pattern)
+            case _:
+                kinds = "GrepExact, GrepMatch, GrepGlob or GrepRe"
+                raise refused(command, f"predicates: number {number} must be a {kinds}, not {type(each).__name__}")
+    return words
 
 
 def trim(
@@ -213,14 +332,19 @@ def trim(
     return bound if limit is None else (*bound, "LIMIT", limit)
 
 
-def vector(command: str, values: Many[float] | bytes) -> tuple[Arg, ...]:
+def vector(command: str, values: Many[float] | bytes | bytearray | memoryview) -> tuple[Arg, ...]:
     """Return a vector's words: ``FP32`` and the bytes, or ``VALUES``, their number and the numbers.
 
     Raises:
-        UsageError: a vector without elements.
+        UsageError: a vector without elements, or bytes that are not 4 a number.
     """
-    if not isinstance(values, bytes) and no_collection(values):
+    if isinstance(values, bytes | bytearray | memoryview):
+        size = values.nbytes if isinstance(values, memoryview) else len(values)
+        if size == 0 or size % 4:
+            raise refused(command, f"vector: numbers of 4 bytes each are needed, and {size} bytes were given")
+        return ("FP32", cast("Arg", values))
+    if no_collection(values):
         raise not_a_collection(command, "vector")
-    if not values:
+    if not len(values):
         raise empty(command, "vector")
-    return ("FP32", values) if isinstance(values, bytes) else ("VALUES", len(values), *values)
+    return ("VALUES", len(values), *values)

@@ -12,6 +12,8 @@ import typing
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from typing_extensions import override
+
 from redpoll import records
 from redpoll import types as types_
 
@@ -46,6 +48,7 @@ class Shape:
     signature: inspect.Signature = dataclasses.field(compare=False, repr=False)
     hints: dict[str, Any] = dataclasses.field(compare=False, repr=False)
 
+    @override
     def __hash__(self) -> int:
         return hash((self.name, self.index))
 

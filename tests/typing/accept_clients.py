@@ -89,4 +89,8 @@ async def dynamic(r: Redis) -> None:
     assert_type(await r.execute("OBJECT", "FREQ", "k"), Any)
     assert_type(await r.eval("return 1"), Any)
     assert_type(await r.eval("return 1", ["k"], ["a", 1]), Any)
+    assert_type(await r.eval("return 1", 0), Any)
+    assert_type(await r.eval("return 1", 1, "k", "a", 1), Any)
+    assert_type(await r.evalsha("sha", 2, "k", b"l"), Any)
+    assert_type(await r.fcall_ro("f", 1, "k", 1.5), Any)
     assert_type(await r.fcall("f", keys=["k"], args=(1, b"2")), Any)

@@ -1,11 +1,13 @@
-"""Geo indexes, bitmaps and HyperLogLogs."""
+"""Geo indexes, bitmaps, HyperLogLogs, arrays and vectors."""
 
 from __future__ import annotations
 
+from array import array
 from typing import assert_type
 
 from redpoll import Redis
 from redpoll.records.data import GeoResult
+from redpoll.values import BitGet, BitIncrBy, BitSet, GrepExact, GrepGlob, GrepMatch, GrepRe
 
 
 async def geo(r: Redis) -> None:
@@ -58,10 +60,29 @@ async def bits(r: Redis) -> None:
     assert_type(await r.bitcount("k", 0, -1, unit="BIT"), int)
     assert_type(await r.bitpos("k", 1, 2), int)
     assert_type(await r.bitop("AND", "to", "a", "b"), int)
-    assert_type(await r.bitfield("k", ("SET", "u8", 0, 255), ("GET", "u8", "#1")), list[int | None])
+    assert_type(await r.bitfield("k", BitSet("u8", 0, 255), BitGet("u8", "#1")), list[int | None])
+    assert_type(await r.bitfield("k", BitIncrBy("u2", 100, 1, overflow="SAT")), list[int | None])
+    assert_type(await r.bitfield_ro("k", BitGet("i5", 0), BitGet("u63", "#1")), list[int])
 
 
 async def hyperloglog(r: Redis) -> None:
     assert_type(await r.pfadd("k", "a", "b"), bool)
     assert_type(await r.pfcount("a", ["b", "c"]), int)
     assert_type(await r.pfmerge("to", "a", "b"), bool)
+
+
+async def arrays(r: Redis, b: Redis[bytes], flag: bool) -> None:
+    assert_type(await r.argrep("a", 0, "+", GrepExact("x"), GrepExact("y"), GrepGlob("z*")), list[int])
+    assert_type(await b.argrep("a", 0, 9, GrepRe("^x"), combine="AND", withvalues=True), list[tuple[int, bytes]])
+    assert_type(await r.argrep("a", 0, 9, GrepMatch(1), withvalues=flag), list[tuple[int, str]] | list[int])
+    assert_type(await r.arop("a", 0, 9, "SUM"), int | float | None)
+    assert_type(await r.arop("a", 0, 9, match="x"), int)
+
+
+async def vectors(r: Redis, b: Redis[bytes]) -> None:
+    assert_type(await r.vadd("v", [1, 0.5], "e"), bool)
+    assert_type(await r.vadd("v", array("f", [1, 0.5]), "e", noquant=True), bool)
+    assert_type(await r.vadd("v", bytearray(8), "e"), bool)
+    assert_type(await r.vsim("v", "e"), list[str])
+    assert_type(await b.vsim("v", element=b"e", withscores=True), dict[bytes, float])
+    assert_type(await r.vsim("v", memoryview(b"12345678"), withattribs=True), dict[str, str | None])

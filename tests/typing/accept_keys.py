@@ -48,6 +48,7 @@ async def sort(r: Redis, b: Redis[bytes], store: str | None) -> None:
     assert_type(await r.sort("k", desc=True, alpha=True, offset=0, num=10), list[str])
     assert_type(await r.sort("k", by="w:*", get=["#", "v:*"]), list[str | None])
     assert_type(await b.sort("k", get=[b"v:*"]), list[bytes | None])
+    assert_type(await r.sort("k", get="v:*"), list[str | None])
     assert_type(await r.sort("k", store="to"), int)
     assert_type(await r.sort("k", get=["#"], store="to"), int)
     assert_type(await r.sort("k", store=store), int | list[str])

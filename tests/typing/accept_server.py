@@ -48,7 +48,8 @@ async def clients(r: Redis) -> None:
     assert_type(await r.client_getname(), str | None)
     assert_type(await r.client_info(), ClientInfo)
     assert_type(await r.client_list(id=[1, 2]), list[ClientInfo])
-    assert_type(await r.client_kill(id=7, laddr="127.0.0.1:6379"), int)
+    assert_type(await r.client_list(id=7, skipme=False), list[ClientInfo])
+    assert_type(await r.client_kill(id=7, laddr="127.0.0.1:6379", skipme=True), int)
     assert_type(await r.client_pause(dt.timedelta(seconds=1), write=True), bool)
 
 
@@ -56,6 +57,8 @@ async def settings(r: Redis, b: Redis[bytes]) -> None:
     assert_type(await r.config_get("max*", "save"), dict[str, str])
     assert_type(await b.config_get("max*"), dict[str, str])
     assert_type(await r.config_set({"maxmemory": 0, "appendonly": "no"}), bool)
+    assert_type(await r.config_set("maxmemory", 0), bool)
+    assert_type(await r.config_set(mapping={"maxmemory": "1mb"}), bool)
     assert_type(await r.acl_whoami(), str)
     assert_type(await r.acl_getuser("default"), AclUser | None)
     assert_type(await r.acl_log(), list[AclLogEntry])

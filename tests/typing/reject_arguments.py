@@ -9,6 +9,7 @@ from collections.abc import Generator
 from typing import Literal, TypedDict
 
 from redpoll import Redis
+from redpoll.values import BitIncrBy, BitSet, GrepExact
 
 
 class Fields(TypedDict):
@@ -46,11 +47,28 @@ async def keys(r: Redis) -> None:
 
 async def one_for_many(r: Redis) -> None:
     # A text is not a collection of one-letter texts.
-    await r.sort("k", get="v:*")  # type: ignore[call-overload]
+    await r.sort("k", get=["v:*", None])  # type: ignore[list-item]
     await r.zunion("a", weights="12")  # type: ignore[call-overload]
-    await r.eval("return 1", "k")  # type: ignore[arg-type]
-    await r.eval("return 1", ["k"], "a")  # type: ignore[arg-type]
-    await r.eval("return 1", ["k"], b"a")  # type: ignore[arg-type]
+    await r.eval("return 1", "k")  # type: ignore[call-overload]
+    await r.eval("return 1", ["k"], "a")  # type: ignore[call-overload]
+    await r.eval("return 1", ["k"], b"a")  # type: ignore[call-overload]
+    await r.eval("return 1", ["k"], ["a"], "b")  # type: ignore[call-overload]
+    await r.eval("return 1", 1, ["k"])  # type: ignore[call-overload]
+    await r.vadd("v", "12", "e")  # type: ignore[arg-type]
+
+
+async def small_languages(r: Redis) -> None:
+    await r.bitfield("k", ("GET", "u8", 0))  # type: ignore[arg-type]
+    await r.bitfield("k", BitSet("u8", 0))  # type: ignore[call-arg]
+    await r.bitfield("k", BitSet("u8", 0, "1"))  # type: ignore[arg-type]
+    await r.bitfield("k", BitIncrBy("u8", 0, 1, overflow="CLAMP"))  # type: ignore[arg-type]
+    await r.bitfield_ro("k", BitSet("u8", 0, 1))  # type: ignore[arg-type]
+    await r.argrep("a", 0, 9, "x")  # type: ignore[call-overload]
+    await r.argrep("a", 0, 9, GrepExact(None))  # type: ignore[arg-type]
+    await r.arop("a", 0, 9, "AVG")  # type: ignore[call-overload]
+    await r.cluster_slot_stats(orderby="SIZE")  # type: ignore[arg-type]
+    await r.client_kill(id=7, skipme="YES")  # type: ignore[arg-type]
+    await r.config_set("timeout")  # type: ignore[call-overload]
 
 
 async def pairs(r: Redis, typed: Fields, rows: list[tuple[str, str]]) -> None:

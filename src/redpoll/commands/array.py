@@ -10,6 +10,7 @@ from redpoll import decoders as d
 from redpoll.faces import AwaitedFace, Queued, QueuedFace
 from redpoll.spec import KeyRange, Spec
 from redpoll.types import Arg, Key, Pairs, S, Text, Value
+from redpoll.values import GrepExact, GrepGlob, GrepMatch, GrepRe
 
 if TYPE_CHECKING:
     from redpoll.records.vectors import ArrayInfo
@@ -35,6 +36,7 @@ ARNEXT: Final[Spec[int | None]] = Spec("ARNEXT", keys=(KeyRange(1, 1),), replay=
 AROP: Final[Spec[int | float | None]] = Spec(
     "AROP", lambda reply: d.vectors.array_result(reply), keys=(KeyRange(1, 1),), replay=True, cacheable=True
 )
+AROP_MATCH: Final[Spec[int]] = Spec("AROP", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
 ARRING: Final[Spec[int]] = Spec("ARRING", keys=(KeyRange(1, 1),))
 ARSCAN: Final[Spec[list[tuple[int, Text]]]] = Spec(
     "ARSCAN", d.pairs_of(None, None), keys=(KeyRange(1, 1),), replay=True, cacheable=True
@@ -64,32 +66,19 @@ def encode_argrep(
     key: Key,
     start: Value,
     end: Value,
-    exact: Value | None,
-    match: Value | None,
-    glob: Value | None,
-    re: Value | None,
-    and_: bool,
-    or_: bool,
+    predicates: tuple[GrepExact | GrepMatch | GrepGlob | GrepRe, ...],
+    combine: Literal["AND", "OR"] | None,
     limit: int | None,
     withvalues: bool,
     nocase: bool,
 ) -> tuple[Arg, ...]:
     """Return the words of ARGREP."""
-    if not (exact is not None or match is not None or glob is not None or (re is not None)):
-        raise _a.at_least_one("ARGREP", ("exact", "match", "glob", "re"))
-    words: list[Arg] = ["ARGREP", key, start, end]
-    if exact is not None:
-        words += ("EXACT", exact)
-    if match is not None:
-        words += ("MATCH", match)
-    if glob is not None:
-        words += ("GLOB", glob)
-    if re is not None:
-        words += ("RE", re)
-    if and_:
-        words.append("AND")
-    if or_:
-        words.append("OR")
+    words: list[Arg] = ["ARGREP"]
+    if combine is not None and _a.no_token(combine, ("AND", "OR")):
+        raise _a.not_one_of("ARGREP", "combine", ("AND", "OR"))
+    words += (key, start, end, *_a.predicates("ARGREP", predicates))
+    if combine is not None:
+        words.append(combine)
     if limit is not None:
         words += ("LIMIT", limit)
     if withvalues:
@@ -145,35 +134,20 @@ def encode_arop(
     key: Key,
     start: int,
     end: int,
-    sum: bool,
-    min: bool,
-    max: bool,
-    and_: bool,
-    or_: bool,
-    xor: bool,
+    operation: Literal["SUM", "MIN", "MAX", "AND", "OR", "XOR", "USED"] | None,
     match: Value | None,
-    used: bool,
 ) -> tuple[Arg, ...]:
     """Return the words of AROP."""
-    if (sum, min, max, and_, or_, xor, match is not None, used).count(True) != 1:
-        raise _a.exactly_one("AROP", ("sum", "min", "max", "and_", "or_", "xor", "match", "used"))
-    words: list[Arg] = ["AROP", key, start, end]
-    if sum:
-        words.append("SUM")
-    if min:
-        words.append("MIN")
-    if max:
-        words.append("MAX")
-    if and_:
-        words.append("AND")
-    if or_:
-        words.append("OR")
-    if xor:
-        words.append("XOR")
-    if match is not None:
+    words: list[Arg] = ["AROP"]
+    if operation is not None and _a.no_token(operation, ("SUM", "MIN", "MAX", "AND", "OR", "XOR", "USED")):
+        raise _a.not_one_of("AROP", "operation", ("SUM", "MIN", "MAX", "AND", "OR", "XOR", "USED"))
+    words += (key, start, end)
+    if operation is not None and match is None:
+        words.append(operation)
+    elif operation is None and match is not None:
         words += ("MATCH", match)
-    if used:
-        words.append("USED")
+    else:
+        raise _a.exactly_one("AROP", ("operation", "match"))
     return tuple(words)
 
 
@@ -218,6 +192,7 @@ class ArrayCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since Redis 8.8.0.
         See https://redis.io/docs/latest/commands/arcount/
+        Not yet confirmed on a live server.
         """
         return await self._run(ARCOUNT, ("ARCOUNT", key))
 
@@ -236,6 +211,7 @@ class ArrayCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since Redis 8.8.0.
         See https://redis.io/docs/latest/commands/ardel/
+        Not yet confirmed on a live server.
         """
         return await self._run(ARDEL, encode_ardel(key, indexes))
 
@@ -253,6 +229,7 @@ class ArrayCommands(AwaitedFace[S]):
 
         Since Redis 8.8.0.
         See https://redis.io/docs/latest/commands/ardelrange/
+        Not yet confirmed on a live server.
         """
         return await self._run(ARDELRANGE, encode_ardelrange(key, ranges))
 
@@ -271,6 +248,7 @@ class ArrayCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since Redis 8.8.0.
         See https://redis.io/docs/latest/commands/arget/
+        Not yet confirmed on a live server.
         """
         return await self._run(ARGET, ("ARGET", key, index))
 
@@ -290,6 +268,7 @@ class ArrayCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since Redis 8.8.0.
         See https://redis.io/docs/latest/commands/argetrange/
+        Not yet confirmed on a live server.
         """
         return await self._run(ARGETRANGE, ("ARGETRANGE", key, start, end))
 
@@ -300,13 +279,8 @@ class ArrayCommands(AwaitedFace[S]):
         /,
         start: Value,
         end: Value,
-        *,
-        exact: Value | None = None,
-        match: Value | None = None,
-        glob: Value | None = None,
-        re: Value | None = None,
-        and_: bool = False,
-        or_: bool = False,
+        *predicates: GrepExact | GrepMatch | GrepGlob | GrepRe,
+        combine: Literal["AND", "OR"] | None = None,
         limit: int | None = None,
         withvalues: Literal[True],
         nocase: bool = False,
@@ -319,13 +293,8 @@ class ArrayCommands(AwaitedFace[S]):
         /,
         start: Value,
         end: Value,
-        *,
-        exact: Value | None = None,
-        match: Value | None = None,
-        glob: Value | None = None,
-        re: Value | None = None,
-        and_: bool = False,
-        or_: bool = False,
+        *predicates: GrepExact | GrepMatch | GrepGlob | GrepRe,
+        combine: Literal["AND", "OR"] | None = None,
         limit: int | None = None,
         withvalues: Literal[False] = False,
         nocase: bool = False,
@@ -338,13 +307,8 @@ class ArrayCommands(AwaitedFace[S]):
         /,
         start: Value,
         end: Value,
-        *,
-        exact: Value | None = None,
-        match: Value | None = None,
-        glob: Value | None = None,
-        re: Value | None = None,
-        and_: bool = False,
-        or_: bool = False,
+        *predicates: GrepExact | GrepMatch | GrepGlob | GrepRe,
+        combine: Literal["AND", "OR"] | None = None,
         limit: int | None = None,
         withvalues: bool = False,
         nocase: bool = False,
@@ -356,13 +320,8 @@ class ArrayCommands(AwaitedFace[S]):
         /,
         start: Value,
         end: Value,
-        *,
-        exact: Value | None = None,
-        match: Value | None = None,
-        glob: Value | None = None,
-        re: Value | None = None,
-        and_: bool = False,
-        or_: bool = False,
+        *predicates: GrepExact | GrepMatch | GrepGlob | GrepRe,
+        combine: Literal["AND", "OR"] | None = None,
         limit: int | None = None,
         withvalues: bool = False,
         nocase: bool = False,
@@ -375,15 +334,11 @@ class ArrayCommands(AwaitedFace[S]):
             key: a key, as text or bytes.
             start: text, bytes or a number.
             end: text, bytes or a number.
-            exact: ``EXACT``, text, bytes or a number.
-            match: ``MATCH``, text, bytes or a number.
-            glob: ``GLOB``, text, bytes or a number.
-            re: ``RE``, text, bytes or a number.
-            and_: add ``AND``.
-            or_: add ``OR``.
-            limit: ``LIMIT``, a whole number.
-            withvalues: add ``WITHVALUES``.
-            nocase: add ``NOCASE``.
+            predicates: any number of them: ``GrepExact`` and its kind, of ``redpoll.values``.
+            combine: ``Literal['AND', 'OR']``.
+            limit: a whole number.
+            withvalues: off by default.
+            nocase: off by default.
 
         Returns:
             ``list[tuple[int, S]]`` with ``withvalues``;
@@ -392,8 +347,9 @@ class ArrayCommands(AwaitedFace[S]):
         Complexity: O(P * C).
         Since Redis 8.8.0.
         See https://redis.io/docs/latest/commands/argrep/
+        Not yet confirmed on a live server.
         """
-        words = encode_argrep(key, start, end, exact, match, glob, re, and_, or_, limit, withvalues, nocase)
+        words = encode_argrep(key, start, end, predicates, combine, limit, withvalues, nocase)
         if withvalues:
             return await self._run(ARGREP_WITHVALUES, words)
         return await self._run(ARGREP, words)
@@ -413,6 +369,7 @@ class ArrayCommands(AwaitedFace[S]):
         Complexity: O(1), O(N).
         Since Redis 8.8.0.
         See https://redis.io/docs/latest/commands/arinfo/
+        Not yet confirmed on a live server.
         """
         return await self._run(ARINFO, encode_arinfo(key, full))
 
@@ -431,6 +388,7 @@ class ArrayCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since Redis 8.8.0.
         See https://redis.io/docs/latest/commands/arinsert/
+        Not yet confirmed on a live server.
         """
         return await self._run(ARINSERT, encode_arinsert(key, values))
 
@@ -450,6 +408,7 @@ class ArrayCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since Redis 8.8.0.
         See https://redis.io/docs/latest/commands/arlastitems/
+        Not yet confirmed on a live server.
         """
         return await self._run(ARLASTITEMS, encode_arlastitems(key, count, rev))
 
@@ -467,6 +426,7 @@ class ArrayCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since Redis 8.8.0.
         See https://redis.io/docs/latest/commands/arlen/
+        Not yet confirmed on a live server.
         """
         return await self._run(ARLEN, ("ARLEN", key))
 
@@ -485,6 +445,7 @@ class ArrayCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since Redis 8.8.0.
         See https://redis.io/docs/latest/commands/armget/
+        Not yet confirmed on a live server.
         """
         return await self._run(ARMGET, encode_armget(key, indexes))
 
@@ -503,6 +464,7 @@ class ArrayCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since Redis 8.8.0.
         See https://redis.io/docs/latest/commands/armset/
+        Not yet confirmed on a live server.
         """
         return await self._run(ARMSET, encode_armset(key, mapping))
 
@@ -520,8 +482,33 @@ class ArrayCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since Redis 8.8.0.
         See https://redis.io/docs/latest/commands/arnext/
+        Not yet confirmed on a live server.
         """
         return await self._run(ARNEXT, ("ARNEXT", key))
+
+    @overload
+    async def arop(
+        self,
+        key: Key,
+        /,
+        start: int,
+        end: int,
+        operation: Literal["SUM", "MIN", "MAX", "AND", "OR", "XOR", "USED"] | None = None,
+        *,
+        match: Value,
+    ) -> int: ...
+
+    @overload
+    async def arop(
+        self,
+        key: Key,
+        /,
+        start: int,
+        end: int,
+        operation: Literal["SUM", "MIN", "MAX", "AND", "OR", "XOR", "USED"] | None = None,
+        *,
+        match: None = None,
+    ) -> int | float | None: ...
 
     async def arop(
         self,
@@ -529,15 +516,9 @@ class ArrayCommands(AwaitedFace[S]):
         /,
         start: int,
         end: int,
+        operation: Literal["SUM", "MIN", "MAX", "AND", "OR", "XOR", "USED"] | None = None,
         *,
-        sum: bool = False,
-        min: bool = False,
-        max: bool = False,
-        and_: bool = False,
-        or_: bool = False,
-        xor: bool = False,
         match: Value | None = None,
-        used: bool = False,
     ) -> int | float | None:
         """Reduce an index range to one result: a sum, extreme, bitwise fold or count of slots.
 
@@ -547,23 +528,22 @@ class ArrayCommands(AwaitedFace[S]):
             key: a key, as text or bytes.
             start: a whole number.
             end: a whole number.
-            sum: add ``SUM``.
-            min: add ``MIN``.
-            max: add ``MAX``.
-            and_: add ``AND``.
-            or_: add ``OR``.
-            xor: add ``XOR``.
-            match: ``MATCH``, text, bytes or a number.
-            used: add ``USED``.
+            operation: ``Literal['SUM', 'MIN', 'MAX', 'AND', 'OR', 'XOR', 'USED']``.
+            match: text, bytes or a number.
 
         Returns:
-            ``int | float | None``
+            ``int`` with ``match``;
+            else ``int | float | None``.
 
         Complexity: O(P), O(|end-start|+1), O(N).
         Since Redis 8.8.0.
         See https://redis.io/docs/latest/commands/arop/
+        Not yet confirmed on a live server.
         """
-        return await self._run(AROP, encode_arop(key, start, end, sum, min, max, and_, or_, xor, match, used))
+        words = encode_arop(key, start, end, operation, match)
+        if match is not None:
+            return await self._run(AROP_MATCH, words)
+        return await self._run(AROP, words)
 
     async def arring(self, key: Key, /, size: int, *values: Value) -> int:
         """Append values to an array kept as a ring of fixed size, overwriting the oldest once it is full.
@@ -581,6 +561,7 @@ class ArrayCommands(AwaitedFace[S]):
         Complexity: O(M), O(N+M).
         Since Redis 8.8.0.
         See https://redis.io/docs/latest/commands/arring/
+        Not yet confirmed on a live server.
         """
         return await self._run(ARRING, encode_arring(key, size, values))
 
@@ -601,6 +582,7 @@ class ArrayCommands(AwaitedFace[S]):
         Complexity: O(P), O(|end-start|+1), O(N).
         Since Redis 8.8.0.
         See https://redis.io/docs/latest/commands/arscan/
+        Not yet confirmed on a live server.
         """
         return await self._run(ARSCAN, encode_arscan(key, start, end, limit))
 
@@ -619,6 +601,7 @@ class ArrayCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since Redis 8.8.0.
         See https://redis.io/docs/latest/commands/arseek/
+        Not yet confirmed on a live server.
         """
         return await self._run(ARSEEK, ("ARSEEK", key, index))
 
@@ -638,6 +621,7 @@ class ArrayCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since Redis 8.8.0.
         See https://redis.io/docs/latest/commands/arset/
+        Not yet confirmed on a live server.
         """
         return await self._run(ARSET, encode_arset(key, index, values))
 
@@ -674,13 +658,8 @@ class QueuedArrayCommands(QueuedFace[S]):
         /,
         start: Value,
         end: Value,
-        *,
-        exact: Value | None = None,
-        match: Value | None = None,
-        glob: Value | None = None,
-        re: Value | None = None,
-        and_: bool = False,
-        or_: bool = False,
+        *predicates: GrepExact | GrepMatch | GrepGlob | GrepRe,
+        combine: Literal["AND", "OR"] | None = None,
         limit: int | None = None,
         withvalues: Literal[True],
         nocase: bool = False,
@@ -693,13 +672,8 @@ class QueuedArrayCommands(QueuedFace[S]):
         /,
         start: Value,
         end: Value,
-        *,
-        exact: Value | None = None,
-        match: Value | None = None,
-        glob: Value | None = None,
-        re: Value | None = None,
-        and_: bool = False,
-        or_: bool = False,
+        *predicates: GrepExact | GrepMatch | GrepGlob | GrepRe,
+        combine: Literal["AND", "OR"] | None = None,
         limit: int | None = None,
         withvalues: Literal[False] = False,
         nocase: bool = False,
@@ -712,13 +686,8 @@ class QueuedArrayCommands(QueuedFace[S]):
         /,
         start: Value,
         end: Value,
-        *,
-        exact: Value | None = None,
-        match: Value | None = None,
-        glob: Value | None = None,
-        re: Value | None = None,
-        and_: bool = False,
-        or_: bool = False,
+        *predicates: GrepExact | GrepMatch | GrepGlob | GrepRe,
+        combine: Literal["AND", "OR"] | None = None,
         limit: int | None = None,
         withvalues: bool = False,
         nocase: bool = False,
@@ -730,19 +699,14 @@ class QueuedArrayCommands(QueuedFace[S]):
         /,
         start: Value,
         end: Value,
-        *,
-        exact: Value | None = None,
-        match: Value | None = None,
-        glob: Value | None = None,
-        re: Value | None = None,
-        and_: bool = False,
-        or_: bool = False,
+        *predicates: GrepExact | GrepMatch | GrepGlob | GrepRe,
+        combine: Literal["AND", "OR"] | None = None,
         limit: int | None = None,
         withvalues: bool = False,
         nocase: bool = False,
     ) -> Queued[list[tuple[int, S]] | list[int]]:
         """Queue ARGREP; arguments and result as awaited."""
-        words = encode_argrep(key, start, end, exact, match, glob, re, and_, or_, limit, withvalues, nocase)
+        words = encode_argrep(key, start, end, predicates, combine, limit, withvalues, nocase)
         if withvalues:
             return self._queue(ARGREP_WITHVALUES, words)
         return self._queue(ARGREP, words)
@@ -775,24 +739,45 @@ class QueuedArrayCommands(QueuedFace[S]):
         """Queue ARNEXT; arguments and result as awaited."""
         return self._queue(ARNEXT, ("ARNEXT", key))
 
+    @overload
     def arop(
         self,
         key: Key,
         /,
         start: int,
         end: int,
+        operation: Literal["SUM", "MIN", "MAX", "AND", "OR", "XOR", "USED"] | None = None,
         *,
-        sum: bool = False,
-        min: bool = False,
-        max: bool = False,
-        and_: bool = False,
-        or_: bool = False,
-        xor: bool = False,
+        match: Value,
+    ) -> Queued[int]: ...
+
+    @overload
+    def arop(
+        self,
+        key: Key,
+        /,
+        start: int,
+        end: int,
+        operation: Literal["SUM", "MIN", "MAX", "AND", "OR", "XOR", "USED"] | None = None,
+        *,
+        match: None = None,
+    ) -> Queued[int | float | None]: ...
+
+    def arop(
+        self,
+        key: Key,
+        /,
+        start: int,
+        end: int,
+        operation: Literal["SUM", "MIN", "MAX", "AND", "OR", "XOR", "USED"] | None = None,
+        *,
         match: Value | None = None,
-        used: bool = False,
     ) -> Queued[int | float | None]:
         """Queue AROP; arguments and result as awaited."""
-        return self._queue(AROP, encode_arop(key, start, end, sum, min, max, and_, or_, xor, match, used))
+        words = encode_arop(key, start, end, operation, match)
+        if match is not None:
+            return self._queue(AROP_MATCH, words)
+        return self._queue(AROP, words)
 
     def arring(self, key: Key, /, size: int, *values: Value) -> Queued[int]:
         """Queue ARRING; arguments and result as awaited."""

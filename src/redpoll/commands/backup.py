@@ -38,6 +38,7 @@ class BackupCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since Redis 8.10.0.
         See https://redis.io/docs/latest/commands/backup-abort/
+        Not yet confirmed on a live server.
         """
         return await self._run(BACKUP_ABORT, ("BACKUP", "ABORT"))
 
@@ -52,6 +53,7 @@ class BackupCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since Redis 8.10.0.
         See https://redis.io/docs/latest/commands/backup-cleanup/
+        Not yet confirmed on a live server.
         """
         return await self._run(BACKUP_CLEANUP, ("BACKUP", "CLEANUP"))
 
@@ -66,6 +68,7 @@ class BackupCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since Redis 8.10.0.
         See https://redis.io/docs/latest/commands/backup-help/
+        Not yet confirmed on a live server.
         """
         return await self._run(BACKUP_HELP, ("BACKUP", "HELP"))
 
@@ -80,6 +83,7 @@ class BackupCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since Redis 8.10.0.
         See https://redis.io/docs/latest/commands/backup-list/
+        Not yet confirmed on a live server.
         """
         return await self._run(BACKUP_LIST, ("BACKUP", "LIST"))
 
@@ -94,6 +98,7 @@ class BackupCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since Redis 8.10.0.
         See https://redis.io/docs/latest/commands/backup-seal/
+        Not yet confirmed on a live server.
         """
         return await self._run(BACKUP_SEAL, ("BACKUP", "SEAL"))
 
@@ -108,6 +113,7 @@ class BackupCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since Redis 8.10.0.
         See https://redis.io/docs/latest/commands/backup-start/
+        Not yet confirmed on a live server.
         """
         return await self._run(BACKUP_START, ("BACKUP", "START"))
 
@@ -122,6 +128,7 @@ class BackupCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since Redis 8.10.0.
         See https://redis.io/docs/latest/commands/backup-status/
+        Not yet confirmed on a live server.
         """
         return await self._run(BACKUP_STATUS, ("BACKUP", "STATUS"))
 

@@ -8,7 +8,8 @@ from typing import Final, Literal
 from redpoll import arguments as _a
 from redpoll.faces import AwaitedFace, Queued, QueuedFace
 from redpoll.spec import KeyRange, Spec
-from redpoll.types import Arg, Key, Many, S, Value
+from redpoll.types import Arg, Key, Many, S
+from redpoll.values import BitGet, BitIncrBy, BitSet
 
 BITCOUNT: Final[Spec[int]] = Spec("BITCOUNT", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
 BITFIELD: Final[Spec[list[int | None]]] = Spec("BITFIELD", keys=(KeyRange(1, 1),))
@@ -37,25 +38,17 @@ def encode_bitcount(
     return tuple(words)
 
 
-def encode_bitfield(key: Key, operations: tuple[tuple[Value, ...], ...]) -> tuple[Arg, ...]:
+def encode_bitfield(key: Key, operations: tuple[BitGet | BitSet | BitIncrBy, ...]) -> tuple[Arg, ...]:
     """Return the words of BITFIELD."""
     words: list[Arg] = ["BITFIELD"]
-    words.append(key)
-    for each in operations:
-        words += each
+    words += (key, *_a.bitfield("BITFIELD", operations))
     return tuple(words)
 
 
-def encode_bitfield_ro(key: Key, gets: Many[tuple[Value, Value]] | None) -> tuple[Arg, ...]:
+def encode_bitfield_ro(key: Key, operations: tuple[BitGet, ...]) -> tuple[Arg, ...]:
     """Return the words of BITFIELD_RO."""
-    words: list[Arg] = ["BITFIELD_RO", key]
-    if gets is not None:
-        if _a.no_collection(gets):
-            raise _a.not_a_collection("BITFIELD_RO", "gets")
-        if not gets:
-            raise _a.empty("BITFIELD_RO", "gets")
-        for each in _a.tuples("BITFIELD_RO", "gets", gets, 2):
-            words += ("GET", each[0], each[1])
+    words: list[Arg] = ["BITFIELD_RO"]
+    words += (key, *_a.bitfield("BITFIELD_RO", operations, reads=True))
     return tuple(words)
 
 
@@ -127,14 +120,14 @@ class BitmapCommands(AwaitedFace[S]):
         """
         return await self._run(BITCOUNT, encode_bitcount(key, start, end, unit))
 
-    async def bitfield(self, key: Key, /, *operations: tuple[Value, ...]) -> list[int | None]:
+    async def bitfield(self, key: Key, /, *operations: BitGet | BitSet | BitIncrBy) -> list[int | None]:
         """Read, write and increment integers of any bit width inside a string, one result an operation.
 
         ``BITFIELD key [<GET encoding offset|[OVERFLOW <WRAP|SAT|FAIL>] <SET encoding offset value|INCRBY encoding offset increment>> [<GET encoding offset|[OVERFLOW <WRAP|SAT|FAIL>] <SET encoding offset value|INCRBY encoding offset increment>> ...]]``
 
         Args:
             key: a key, as text or bytes.
-            operations: any number of them: ``tuple[Value, ...]`` each.
+            operations: any number of them: ``BitGet``, ``BitSet`` and ``BitIncrBy`` of ``redpoll.values``, in the order they run.
 
         Returns:
             ``list[int | None]``
@@ -145,14 +138,14 @@ class BitmapCommands(AwaitedFace[S]):
         """
         return await self._run(BITFIELD, encode_bitfield(key, operations))
 
-    async def bitfield_ro(self, key: Key, /, *, gets: Many[tuple[Value, Value]] | None = None) -> list[int]:
+    async def bitfield_ro(self, key: Key, /, *operations: BitGet) -> list[int]:
         """Read integers of any bit width out of a string; allowed on replicas.
 
         ``BITFIELD_RO key [GET encoding offset [GET encoding offset ...]]``
 
         Args:
             key: a key, as text or bytes.
-            gets: ``GET``, a collection: ``tuple[Value, Value]`` each.
+            operations: any number of them: ``BitGet`` of ``redpoll.values``.
 
         Returns:
             ``list[int]``
@@ -161,7 +154,7 @@ class BitmapCommands(AwaitedFace[S]):
         Since Redis 6.0.0, Valkey 6.0.0.
         See https://redis.io/docs/latest/commands/bitfield_ro/
         """
-        return await self._run(BITFIELD_RO, encode_bitfield_ro(key, gets))
+        return await self._run(BITFIELD_RO, encode_bitfield_ro(key, operations))
 
     async def bitop(
         self,
@@ -272,13 +265,13 @@ class QueuedBitmapCommands(QueuedFace[S]):
         """Queue BITCOUNT; arguments and result as awaited."""
         return self._queue(BITCOUNT, encode_bitcount(key, start, end, unit))
 
-    def bitfield(self, key: Key, /, *operations: tuple[Value, ...]) -> Queued[list[int | None]]:
+    def bitfield(self, key: Key, /, *operations: BitGet | BitSet | BitIncrBy) -> Queued[list[int | None]]:
         """Queue BITFIELD; arguments and result as awaited."""
         return self._queue(BITFIELD, encode_bitfield(key, operations))
 
-    def bitfield_ro(self, key: Key, /, *, gets: Many[tuple[Value, Value]] | None = None) -> Queued[list[int]]:
+    def bitfield_ro(self, key: Key, /, *operations: BitGet) -> Queued[list[int]]:
         """Queue BITFIELD_RO; arguments and result as awaited."""
-        return self._queue(BITFIELD_RO, encode_bitfield_ro(key, gets))
+        return self._queue(BITFIELD_RO, encode_bitfield_ro(key, operations))
 
     def bitop(
         self,

@@ -116,6 +116,7 @@ class BloomCommands(AwaitedFace[S]):
         Complexity: O(k).
         Since RedisBloom 1.0.0.
         See https://redis.io/docs/latest/commands/bf.add/
+        Not yet confirmed on a live server.
         """
         return await self._run(BF_ADD, ("BF.ADD", key, item))
 
@@ -133,6 +134,7 @@ class BloomCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RedisBloom 2.4.4.
         See https://redis.io/docs/latest/commands/bf.card/
+        Not yet confirmed on a live server.
         """
         return await self._run(BF_CARD, ("BF.CARD", key))
 
@@ -150,6 +152,7 @@ class BloomCommands(AwaitedFace[S]):
         Complexity: O(n).
         Since RedisBloom 1.0.0.
         See https://redis.io/docs/latest/commands/bf.debug/
+        Not yet confirmed on a live server.
         """
         return await self._run(BF_DEBUG, ("BF.DEBUG", key))
 
@@ -168,6 +171,7 @@ class BloomCommands(AwaitedFace[S]):
         Complexity: O(k).
         Since RedisBloom 1.0.0.
         See https://redis.io/docs/latest/commands/bf.exists/
+        Not yet confirmed on a live server.
         """
         return await self._run(BF_EXISTS, ("BF.EXISTS", key, item))
 
@@ -200,6 +204,7 @@ class BloomCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RedisBloom 1.0.0.
         See https://redis.io/docs/latest/commands/bf.info/
+        Not yet confirmed on a live server.
         """
         return await self._run(BF_INFO, encode_bf_info(key, capacity, size, filters, items, expansion))
 
@@ -233,6 +238,7 @@ class BloomCommands(AwaitedFace[S]):
         Complexity: O(k * n).
         Since RedisBloom 1.0.0.
         See https://redis.io/docs/latest/commands/bf.insert/
+        Not yet confirmed on a live server.
         """
         return await self._run(
             BF_INSERT, encode_bf_insert(key, items, capacity, error, expansion, nocreate, nonscaling)
@@ -254,6 +260,7 @@ class BloomCommands(AwaitedFace[S]):
         Complexity: O(n).
         Since RedisBloom 1.0.0.
         See https://redis.io/docs/latest/commands/bf.loadchunk/
+        Not yet confirmed on a live server.
         """
         return await self._run(BF_LOADCHUNK, ("BF.LOADCHUNK", key, iterator, data))
 
@@ -272,6 +279,7 @@ class BloomCommands(AwaitedFace[S]):
         Complexity: O(k * n).
         Since RedisBloom 1.0.0.
         See https://redis.io/docs/latest/commands/bf.madd/
+        Not yet confirmed on a live server.
         """
         return await self._run(BF_MADD, encode_bf_madd(key, items))
 
@@ -290,6 +298,7 @@ class BloomCommands(AwaitedFace[S]):
         Complexity: O(k * n).
         Since RedisBloom 1.0.0.
         See https://redis.io/docs/latest/commands/bf.mexists/
+        Not yet confirmed on a live server.
         """
         return await self._run(BF_MEXISTS, encode_bf_mexists(key, items))
 
@@ -313,6 +322,7 @@ class BloomCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RedisBloom 1.0.0.
         See https://redis.io/docs/latest/commands/bf.reserve/
+        Not yet confirmed on a live server.
         """
         return await self._run(BF_RESERVE, encode_bf_reserve(key, error_rate, capacity, expansion, nonscaling))
 
@@ -331,6 +341,7 @@ class BloomCommands(AwaitedFace[S]):
         Complexity: O(n).
         Since RedisBloom 1.0.0.
         See https://redis.io/docs/latest/commands/bf.scandump/
+        Not yet confirmed on a live server.
         """
         return await self._run(BF_SCANDUMP, ("BF.SCANDUMP", key, iterator))
 

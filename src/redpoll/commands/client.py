@@ -47,7 +47,7 @@ def encode_client_kill(
     user: Value | None,
     addr: Value | None,
     laddr: Value | None,
-    skipme: Literal["YES", "NO"] | None,
+    skipme: bool | None,
     maxage: int | None,
     name: Value | None,
     idle: int | None,
@@ -58,7 +58,7 @@ def encode_client_kill(
     capa: Value | None,
     ip: Value | None,
     not_type: Literal["NORMAL", "MASTER", "PRIMARY", "SLAVE", "REPLICA", "PUBSUB"] | None,
-    not_id: Many[int] | None,
+    not_id: int | Many[int] | None,
     not_user: Value | None,
     not_addr: Value | None,
     not_laddr: Value | None,
@@ -73,8 +73,6 @@ def encode_client_kill(
     """Return the words of CLIENT KILL."""
     if type is not None and _a.no_token(type, ("NORMAL", "MASTER", "SLAVE", "REPLICA", "PUBSUB", "PRIMARY")):
         raise _a.not_one_of("CLIENT KILL", "type", ("NORMAL", "MASTER", "SLAVE", "REPLICA", "PUBSUB", "PRIMARY"))
-    if skipme is not None and _a.no_token(skipme, ("YES", "NO")):
-        raise _a.not_one_of("CLIENT KILL", "skipme", ("YES", "NO"))
     if not_type is not None and _a.no_token(not_type, ("NORMAL", "MASTER", "PRIMARY", "SLAVE", "REPLICA", "PUBSUB")):
         raise _a.not_one_of("CLIENT KILL", "not_type", ("NORMAL", "MASTER", "PRIMARY", "SLAVE", "REPLICA", "PUBSUB"))
     if not (
@@ -150,7 +148,7 @@ def encode_client_kill(
     if laddr is not None:
         words += ("LADDR", laddr)
     if skipme is not None:
-        words += ("SKIPME", skipme)
+        words += ("SKIPME", _a.yes_no(skipme))
     if maxage is not None:
         words += ("MAXAGE", maxage)
     if name is not None:
@@ -172,11 +170,9 @@ def encode_client_kill(
     if not_type is not None:
         words += ("NOT-TYPE", not_type)
     if not_id is not None:
-        if _a.no_collection(not_id):
-            raise _a.not_a_collection("CLIENT KILL", "not_id")
-        if not not_id:
+        if not _a.several(not_id):
             raise _a.empty("CLIENT KILL", "not_id")
-        words += ("NOT-ID", *not_id)
+        words += ("NOT-ID", *_a.several(not_id))
     if not_user is not None:
         words += ("NOT-USER", not_user)
     if not_addr is not None:
@@ -202,11 +198,11 @@ def encode_client_kill(
 
 def encode_client_list(
     type: Literal["NORMAL", "MASTER", "REPLICA", "PUBSUB"] | None,
-    id: Many[int] | None,
+    id: int | Many[int] | None,
     user: Value | None,
     addr: Value | None,
     laddr: Value | None,
-    skipme: Literal["YES", "NO"] | None,
+    skipme: bool | None,
     maxage: int | None,
     name: Value | None,
     idle: int | None,
@@ -217,7 +213,7 @@ def encode_client_list(
     capa: Value | None,
     ip: Value | None,
     not_type: Literal["NORMAL", "MASTER", "REPLICA", "PUBSUB"] | None,
-    not_id: Many[int] | None,
+    not_id: int | Many[int] | None,
     not_user: Value | None,
     not_addr: Value | None,
     not_laddr: Value | None,
@@ -232,19 +228,15 @@ def encode_client_list(
     """Return the words of CLIENT LIST."""
     if type is not None and _a.no_token(type, ("NORMAL", "MASTER", "REPLICA", "PUBSUB")):
         raise _a.not_one_of("CLIENT LIST", "type", ("NORMAL", "MASTER", "REPLICA", "PUBSUB"))
-    if skipme is not None and _a.no_token(skipme, ("YES", "NO")):
-        raise _a.not_one_of("CLIENT LIST", "skipme", ("YES", "NO"))
     if not_type is not None and _a.no_token(not_type, ("NORMAL", "MASTER", "REPLICA", "PUBSUB")):
         raise _a.not_one_of("CLIENT LIST", "not_type", ("NORMAL", "MASTER", "REPLICA", "PUBSUB"))
     words: list[Arg] = ["CLIENT", "LIST"]
     if type is not None:
         words += ("TYPE", type)
     if id is not None:
-        if _a.no_collection(id):
-            raise _a.not_a_collection("CLIENT LIST", "id")
-        if not id:
+        if not _a.several(id):
             raise _a.empty("CLIENT LIST", "id")
-        words += ("ID", *id)
+        words += ("ID", *_a.several(id))
     if user is not None:
         words += ("USER", user)
     if addr is not None:
@@ -252,7 +244,7 @@ def encode_client_list(
     if laddr is not None:
         words += ("LADDR", laddr)
     if skipme is not None:
-        words += ("SKIPME", skipme)
+        words += ("SKIPME", _a.yes_no(skipme))
     if maxage is not None:
         words += ("MAXAGE", maxage)
     if name is not None:
@@ -274,11 +266,9 @@ def encode_client_list(
     if not_type is not None:
         words += ("NOT-TYPE", not_type)
     if not_id is not None:
-        if _a.no_collection(not_id):
-            raise _a.not_a_collection("CLIENT LIST", "not_id")
-        if not not_id:
+        if not _a.several(not_id):
             raise _a.empty("CLIENT LIST", "not_id")
-        words += ("NOT-ID", *not_id)
+        words += ("NOT-ID", *_a.several(not_id))
     if not_user is not None:
         words += ("NOT-USER", not_user)
     if not_addr is not None:
@@ -493,7 +483,7 @@ class ClientCommands(AwaitedFace[S]):
         user: Value | None = None,
         addr: Value | None = None,
         laddr: Value | None = None,
-        skipme: Literal["YES", "NO"] | None = None,
+        skipme: bool | None = None,
         maxage: int | None = None,
         name: Value | None = None,
         idle: int | None = None,
@@ -504,7 +494,7 @@ class ClientCommands(AwaitedFace[S]):
         capa: Value | None = None,
         ip: Value | None = None,
         not_type: Literal["NORMAL", "MASTER", "PRIMARY", "SLAVE", "REPLICA", "PUBSUB"] | None = None,
-        not_id: Many[int] | None = None,
+        not_id: int | Many[int] | None = None,
         not_user: Value | None = None,
         not_addr: Value | None = None,
         not_laddr: Value | None = None,
@@ -526,7 +516,7 @@ class ClientCommands(AwaitedFace[S]):
             user: ``USER``, text, bytes or a number.
             addr: ``ADDR``, text, bytes or a number.
             laddr: ``LADDR``, text, bytes or a number. Since 6.2.0.
-            skipme: ``SKIPME``, ``Literal['YES', 'NO']``.
+            skipme: ``SKIPME``, off by default.
             maxage: ``MAXAGE``, a whole number. Since 7.4.0.
             name: ``NAME``, text, bytes or a number. Since 9.0.0. Valkey only.
             idle: ``IDLE``, a whole number. Since 9.0.0. Valkey only.
@@ -537,7 +527,7 @@ class ClientCommands(AwaitedFace[S]):
             capa: ``CAPA``, text, bytes or a number. Since 9.0.0. Valkey only.
             ip: ``IP``, text, bytes or a number. Since 9.0.0. Valkey only.
             not_type: ``NOT-TYPE``, ``Literal['NORMAL', 'MASTER', 'PRIMARY', 'SLAVE', 'REPLICA', 'PUBSUB']``. Since 9.0.0. Valkey only.
-            not_id: ``NOT-ID``, a collection: a whole number. Since 9.0.0. Valkey only.
+            not_id: ``NOT-ID``, ``int | Many[int]``. Since 9.0.0. Valkey only.
             not_user: ``NOT-USER``, text, bytes or a number. Since 9.0.0. Valkey only.
             not_addr: ``NOT-ADDR``, text, bytes or a number. Since 9.0.0. Valkey only.
             not_laddr: ``NOT-LADDR``, text, bytes or a number. Since 9.0.0. Valkey only.
@@ -593,11 +583,11 @@ class ClientCommands(AwaitedFace[S]):
         self,
         *,
         type: Literal["NORMAL", "MASTER", "REPLICA", "PUBSUB"] | None = None,
-        id: Many[int] | None = None,
+        id: int | Many[int] | None = None,
         user: Value | None = None,
         addr: Value | None = None,
         laddr: Value | None = None,
-        skipme: Literal["YES", "NO"] | None = None,
+        skipme: bool | None = None,
         maxage: int | None = None,
         name: Value | None = None,
         idle: int | None = None,
@@ -608,7 +598,7 @@ class ClientCommands(AwaitedFace[S]):
         capa: Value | None = None,
         ip: Value | None = None,
         not_type: Literal["NORMAL", "MASTER", "REPLICA", "PUBSUB"] | None = None,
-        not_id: Many[int] | None = None,
+        not_id: int | Many[int] | None = None,
         not_user: Value | None = None,
         not_addr: Value | None = None,
         not_laddr: Value | None = None,
@@ -626,11 +616,11 @@ class ClientCommands(AwaitedFace[S]):
 
         Args:
             type: ``TYPE``, ``Literal['NORMAL', 'MASTER', 'REPLICA', 'PUBSUB']``. Since 5.0.0.
-            id: ``ID``, a collection: a whole number. Since 6.2.0.
+            id: ``ID``, ``int | Many[int]``. Since 6.2.0.
             user: ``USER``, text, bytes or a number. Since 8.1.0. Valkey only.
             addr: ``ADDR``, text, bytes or a number. Since 8.1.0. Valkey only.
             laddr: ``LADDR``, text, bytes or a number. Since 8.1.0. Valkey only.
-            skipme: ``SKIPME``, ``Literal['YES', 'NO']``. Since 8.1.0. Valkey only.
+            skipme: ``SKIPME``, off by default. Since 8.1.0. Valkey only.
             maxage: ``MAXAGE``, a whole number. Since 8.1.0. Valkey only.
             name: ``NAME``, text, bytes or a number. Since 9.0.0. Valkey only.
             idle: ``IDLE``, a whole number. Since 9.0.0. Valkey only.
@@ -641,7 +631,7 @@ class ClientCommands(AwaitedFace[S]):
             capa: ``CAPA``, text, bytes or a number. Since 9.0.0. Valkey only.
             ip: ``IP``, text, bytes or a number. Since 9.0.0. Valkey only.
             not_type: ``NOT-TYPE``, ``Literal['NORMAL', 'MASTER', 'REPLICA', 'PUBSUB']``. Since 9.0.0. Valkey only.
-            not_id: ``NOT-ID``, a collection: a whole number. Since 9.0.0. Valkey only.
+            not_id: ``NOT-ID``, ``int | Many[int]``. Since 9.0.0. Valkey only.
             not_user: ``NOT-USER``, text, bytes or a number. Since 9.0.0. Valkey only.
             not_addr: ``NOT-ADDR``, text, bytes or a number. Since 9.0.0. Valkey only.
             not_laddr: ``NOT-LADDR``, text, bytes or a number. Since 9.0.0. Valkey only.
@@ -793,7 +783,7 @@ class QueuedClientCommands(QueuedFace[S]):
         user: Value | None = None,
         addr: Value | None = None,
         laddr: Value | None = None,
-        skipme: Literal["YES", "NO"] | None = None,
+        skipme: bool | None = None,
         maxage: int | None = None,
         name: Value | None = None,
         idle: int | None = None,
@@ -804,7 +794,7 @@ class QueuedClientCommands(QueuedFace[S]):
         capa: Value | None = None,
         ip: Value | None = None,
         not_type: Literal["NORMAL", "MASTER", "PRIMARY", "SLAVE", "REPLICA", "PUBSUB"] | None = None,
-        not_id: Many[int] | None = None,
+        not_id: int | Many[int] | None = None,
         not_user: Value | None = None,
         not_addr: Value | None = None,
         not_laddr: Value | None = None,
@@ -854,11 +844,11 @@ class QueuedClientCommands(QueuedFace[S]):
         self,
         *,
         type: Literal["NORMAL", "MASTER", "REPLICA", "PUBSUB"] | None = None,
-        id: Many[int] | None = None,
+        id: int | Many[int] | None = None,
         user: Value | None = None,
         addr: Value | None = None,
         laddr: Value | None = None,
-        skipme: Literal["YES", "NO"] | None = None,
+        skipme: bool | None = None,
         maxage: int | None = None,
         name: Value | None = None,
         idle: int | None = None,
@@ -869,7 +859,7 @@ class QueuedClientCommands(QueuedFace[S]):
         capa: Value | None = None,
         ip: Value | None = None,
         not_type: Literal["NORMAL", "MASTER", "REPLICA", "PUBSUB"] | None = None,
-        not_id: Many[int] | None = None,
+        not_id: int | Many[int] | None = None,
         not_user: Value | None = None,
         not_addr: Value | None = None,
         not_laddr: Value | None = None,

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, overload
 
 from redpoll import arguments as _a
 from redpoll import decoders as d
@@ -29,14 +29,12 @@ def encode_config_get(parameters: tuple[Value, ...]) -> tuple[Arg, ...]:
     return ("CONFIG", "GET", *parameters)
 
 
-def encode_config_set(mapping: Pairs[Value, Value]) -> tuple[Arg, ...]:
+def encode_config_set(
+    parameter: Value | Pairs[Value, Value] | None, value: Value | None, mapping: Pairs[Value, Value] | None
+) -> tuple[Arg, ...]:
     """Return the words of CONFIG SET."""
-    if _a.no_mapping(mapping):
-        raise _a.not_a_mapping("CONFIG SET", "mapping")
-    if not mapping:
-        raise _a.empty("CONFIG SET", "mapping")
     words: list[Arg] = ["CONFIG", "SET"]
-    for left, right in mapping.items():
+    for left, right in _a.pairs("CONFIG SET", "parameter", parameter, value, mapping):
         words += (left, right)
     return tuple(words)
 
@@ -105,12 +103,29 @@ class ConfigCommands(AwaitedFace[S]):
         """
         return await self._run(CONFIG_REWRITE, ("CONFIG", "REWRITE"))
 
-    async def config_set(self, mapping: Pairs[Value, Value]) -> bool:
+    @overload
+    async def config_set(self, mapping: Pairs[Value, Value], /) -> bool: ...
+
+    @overload
+    async def config_set(self, parameter: Value, value: Value) -> bool: ...
+
+    @overload
+    async def config_set(self, *, mapping: Pairs[Value, Value]) -> bool: ...
+
+    async def config_set(
+        self,
+        parameter: Value | Pairs[Value, Value] | None = None,
+        value: Value | None = None,
+        *,
+        mapping: Pairs[Value, Value] | None = None,
+    ) -> bool:
         """Change settings of the running server, either all of the given ones or none.
 
         ``CONFIG SET parameter value [parameter value ...]``
 
         Args:
+            parameter: ``Value | Pairs[Value, Value]``.
+            value: text, bytes or a number.
             mapping: a mapping.
 
         Returns:
@@ -120,7 +135,7 @@ class ConfigCommands(AwaitedFace[S]):
         Since Redis 2.0.0, Valkey 2.0.0.
         See https://redis.io/docs/latest/commands/config-set/
         """
-        return await self._run(CONFIG_SET, encode_config_set(mapping))
+        return await self._run(CONFIG_SET, encode_config_set(parameter, value, mapping))
 
 
 class QueuedConfigCommands(QueuedFace[S]):
@@ -144,6 +159,21 @@ class QueuedConfigCommands(QueuedFace[S]):
         """Queue CONFIG REWRITE; arguments and result as awaited."""
         return self._queue(CONFIG_REWRITE, ("CONFIG", "REWRITE"))
 
-    def config_set(self, mapping: Pairs[Value, Value]) -> Queued[bool]:
+    @overload
+    def config_set(self, mapping: Pairs[Value, Value], /) -> Queued[bool]: ...
+
+    @overload
+    def config_set(self, parameter: Value, value: Value) -> Queued[bool]: ...
+
+    @overload
+    def config_set(self, *, mapping: Pairs[Value, Value]) -> Queued[bool]: ...
+
+    def config_set(
+        self,
+        parameter: Value | Pairs[Value, Value] | None = None,
+        value: Value | None = None,
+        *,
+        mapping: Pairs[Value, Value] | None = None,
+    ) -> Queued[bool]:
         """Queue CONFIG SET; arguments and result as awaited."""
-        return self._queue(CONFIG_SET, encode_config_set(mapping))
+        return self._queue(CONFIG_SET, encode_config_set(parameter, value, mapping))

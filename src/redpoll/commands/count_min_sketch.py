@@ -71,6 +71,7 @@ class CountMinSketchCommands(AwaitedFace[S]):
         Complexity: O(n).
         Since RedisBloom 2.0.0.
         See https://redis.io/docs/latest/commands/cms.incrby/
+        Not yet confirmed on a live server.
         """
         return await self._run(CMS_INCRBY, encode_cms_incrby(key, mapping))
 
@@ -88,6 +89,7 @@ class CountMinSketchCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RedisBloom 2.0.0.
         See https://redis.io/docs/latest/commands/cms.info/
+        Not yet confirmed on a live server.
         """
         return await self._run(CMS_INFO, ("CMS.INFO", key))
 
@@ -107,6 +109,7 @@ class CountMinSketchCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RedisBloom 2.0.0.
         See https://redis.io/docs/latest/commands/cms.initbydim/
+        Not yet confirmed on a live server.
         """
         return await self._run(CMS_INITBYDIM, ("CMS.INITBYDIM", key, width, depth))
 
@@ -126,6 +129,7 @@ class CountMinSketchCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RedisBloom 2.0.0.
         See https://redis.io/docs/latest/commands/cms.initbyprob/
+        Not yet confirmed on a live server.
         """
         return await self._run(CMS_INITBYPROB, ("CMS.INITBYPROB", key, error, probability))
 
@@ -145,6 +149,7 @@ class CountMinSketchCommands(AwaitedFace[S]):
         Complexity: O(n).
         Since RedisBloom 2.0.0.
         See https://redis.io/docs/latest/commands/cms.merge/
+        Not yet confirmed on a live server.
         """
         return await self._run(CMS_MERGE, encode_cms_merge(key, _a.spread(sources), weights))
 
@@ -163,6 +168,7 @@ class CountMinSketchCommands(AwaitedFace[S]):
         Complexity: O(n).
         Since RedisBloom 2.0.0.
         See https://redis.io/docs/latest/commands/cms.query/
+        Not yet confirmed on a live server.
         """
         return await self._run(CMS_QUERY, encode_cms_query(key, items))
 

@@ -92,6 +92,7 @@ class CuckooCommands(AwaitedFace[S]):
         Complexity: O(k + i).
         Since RedisBloom 1.0.0.
         See https://redis.io/docs/latest/commands/cf.add/
+        Not yet confirmed on a live server.
         """
         return await self._run(CF_ADD, ("CF.ADD", key, item))
 
@@ -110,6 +111,7 @@ class CuckooCommands(AwaitedFace[S]):
         Complexity: O(k + i).
         Since RedisBloom 1.0.0.
         See https://redis.io/docs/latest/commands/cf.addnx/
+        Not yet confirmed on a live server.
         """
         return await self._run(CF_ADDNX, ("CF.ADDNX", key, item))
 
@@ -128,6 +130,7 @@ class CuckooCommands(AwaitedFace[S]):
         Complexity: O(k).
         Since RedisBloom 1.0.0.
         See https://redis.io/docs/latest/commands/cf.count/
+        Not yet confirmed on a live server.
         """
         return await self._run(CF_COUNT, ("CF.COUNT", key, item))
 
@@ -145,6 +148,7 @@ class CuckooCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RedisBloom 1.0.0.
         See https://redis.io/docs/latest/commands/cf.debug/
+        Not yet confirmed on a live server.
         """
         return await self._run(CF_DEBUG, ("CF.DEBUG", key))
 
@@ -163,6 +167,7 @@ class CuckooCommands(AwaitedFace[S]):
         Complexity: O(k).
         Since RedisBloom 1.0.0.
         See https://redis.io/docs/latest/commands/cf.del/
+        Not yet confirmed on a live server.
         """
         return await self._run(CF_DEL, ("CF.DEL", key, item))
 
@@ -181,6 +186,7 @@ class CuckooCommands(AwaitedFace[S]):
         Complexity: O(k).
         Since RedisBloom 1.0.0.
         See https://redis.io/docs/latest/commands/cf.exists/
+        Not yet confirmed on a live server.
         """
         return await self._run(CF_EXISTS, ("CF.EXISTS", key, item))
 
@@ -198,6 +204,7 @@ class CuckooCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RedisBloom 1.0.0.
         See https://redis.io/docs/latest/commands/cf.info/
+        Not yet confirmed on a live server.
         """
         return await self._run(CF_INFO, ("CF.INFO", key))
 
@@ -218,6 +225,7 @@ class CuckooCommands(AwaitedFace[S]):
         Complexity: O(n * (k + i)).
         Since RedisBloom 1.0.0.
         See https://redis.io/docs/latest/commands/cf.insert/
+        Not yet confirmed on a live server.
         """
         return await self._run(CF_INSERT, encode_cf_insert(key, items, capacity, nocreate))
 
@@ -238,6 +246,7 @@ class CuckooCommands(AwaitedFace[S]):
         Complexity: O(n * (k + i)).
         Since RedisBloom 1.0.0.
         See https://redis.io/docs/latest/commands/cf.insertnx/
+        Not yet confirmed on a live server.
         """
         return await self._run(CF_INSERTNX, encode_cf_insertnx(key, items, capacity, nocreate))
 
@@ -257,6 +266,7 @@ class CuckooCommands(AwaitedFace[S]):
         Complexity: O(n).
         Since RedisBloom 1.0.0.
         See https://redis.io/docs/latest/commands/cf.loadchunk/
+        Not yet confirmed on a live server.
         """
         return await self._run(CF_LOADCHUNK, ("CF.LOADCHUNK", key, iterator, data))
 
@@ -275,6 +285,7 @@ class CuckooCommands(AwaitedFace[S]):
         Complexity: O(k * n).
         Since RedisBloom 1.0.0.
         See https://redis.io/docs/latest/commands/cf.mexists/
+        Not yet confirmed on a live server.
         """
         return await self._run(CF_MEXISTS, encode_cf_mexists(key, items))
 
@@ -305,6 +316,7 @@ class CuckooCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RedisBloom 1.0.0.
         See https://redis.io/docs/latest/commands/cf.reserve/
+        Not yet confirmed on a live server.
         """
         return await self._run(CF_RESERVE, encode_cf_reserve(key, capacity, bucketsize, maxiterations, expansion))
 
@@ -323,6 +335,7 @@ class CuckooCommands(AwaitedFace[S]):
         Complexity: O(n).
         Since RedisBloom 1.0.0.
         See https://redis.io/docs/latest/commands/cf.scandump/
+        Not yet confirmed on a live server.
         """
         return await self._run(CF_SCANDUMP, ("CF.SCANDUMP", key, iterator))
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, overload
 
 from redpoll import arguments as _a
 from redpoll import decoders as d
@@ -46,22 +46,22 @@ FUNCTION_STATS: Final[Spec[FunctionStats]] = Spec(
 )
 
 
-def encode_fcall(function: Value, keys: Many[Key], args: Many[Value]) -> tuple[Arg, ...]:
+def encode_fcall(
+    function: Value, keys: Many[Key] | int, args: Many[Value] | Value, more: tuple[Value, ...]
+) -> tuple[Arg, ...]:
     """Return the words of FCALL."""
-    if _a.no_collection(keys):
-        raise _a.not_a_collection("FCALL", "keys")
-    if _a.no_collection(args):
-        raise _a.not_a_collection("FCALL", "args")
-    return ("FCALL", function, _a.count(keys), *keys, *args)
+    words: list[Arg] = ["FCALL"]
+    words += (function, *_a.script("FCALL", keys, args, more))
+    return tuple(words)
 
 
-def encode_fcall_ro(function: Value, keys: Many[Key], args: Many[Value]) -> tuple[Arg, ...]:
+def encode_fcall_ro(
+    function: Value, keys: Many[Key] | int, args: Many[Value] | Value, more: tuple[Value, ...]
+) -> tuple[Arg, ...]:
     """Return the words of FCALL_RO."""
-    if _a.no_collection(keys):
-        raise _a.not_a_collection("FCALL_RO", "keys")
-    if _a.no_collection(args):
-        raise _a.not_a_collection("FCALL_RO", "args")
-    return ("FCALL_RO", function, _a.count(keys), *keys, *args)
+    words: list[Arg] = ["FCALL_RO"]
+    words += (function, *_a.script("FCALL_RO", keys, args, more))
+    return tuple(words)
 
 
 def encode_function_flush(asynchronous: bool, sync: bool) -> tuple[Arg, ...]:
@@ -116,15 +116,24 @@ class FunctionCommands(AwaitedFace[S]):
 
     __slots__ = ()
 
-    async def fcall(self, function: Value, keys: Many[Key] = (), args: Many[Value] = ()) -> Any:
+    @overload
+    async def fcall(self, function: Value, keys: Many[Key] = (), args: Many[Value] = ()) -> Any: ...
+
+    @overload
+    async def fcall(self, function: Value, numkeys: int, /, *keys_and_args: Value) -> Any: ...
+
+    async def fcall(
+        self, function: Value, keys: Many[Key] | int = (), args: Many[Value] | Value = (), *more: Value
+    ) -> Any:
         """Call a function of a loaded library with keys and arguments and return its result.
 
         ``FCALL function numkeys [key [key ...]] [arg [arg ...]]``
 
         Args:
             function: text, bytes or a number.
-            keys: a collection: a key, as text or bytes.
-            args: a collection: text, bytes or a number.
+            keys: ``Many[Key] | int``.
+            args: ``Many[Value] | Value``.
+            more: any number of them: text, bytes or a number.
 
         Returns:
             ``Any``
@@ -132,17 +141,26 @@ class FunctionCommands(AwaitedFace[S]):
         Since Redis 7.0.0, Valkey 7.0.0.
         See https://redis.io/docs/latest/commands/fcall/
         """
-        return await self._run(FCALL, encode_fcall(function, keys, args))
+        return await self._run(FCALL, encode_fcall(function, keys, args, more))
 
-    async def fcall_ro(self, function: Value, keys: Many[Key] = (), args: Many[Value] = ()) -> Any:
+    @overload
+    async def fcall_ro(self, function: Value, keys: Many[Key] = (), args: Many[Value] = ()) -> Any: ...
+
+    @overload
+    async def fcall_ro(self, function: Value, numkeys: int, /, *keys_and_args: Value) -> Any: ...
+
+    async def fcall_ro(
+        self, function: Value, keys: Many[Key] | int = (), args: Many[Value] | Value = (), *more: Value
+    ) -> Any:
         """Call a library function that is declared not to write; allowed on replicas.
 
         ``FCALL_RO function numkeys [key [key ...]] [arg [arg ...]]``
 
         Args:
             function: text, bytes or a number.
-            keys: a collection: a key, as text or bytes.
-            args: a collection: text, bytes or a number.
+            keys: ``Many[Key] | int``.
+            args: ``Many[Value] | Value``.
+            more: any number of them: text, bytes or a number.
 
         Returns:
             ``Any``
@@ -150,7 +168,7 @@ class FunctionCommands(AwaitedFace[S]):
         Since Redis 7.0.0, Valkey 7.0.0.
         See https://redis.io/docs/latest/commands/fcall_ro/
         """
-        return await self._run(FCALL_RO, encode_fcall_ro(function, keys, args))
+        return await self._run(FCALL_RO, encode_fcall_ro(function, keys, args, more))
 
     async def function_delete(self, library_name: Value) -> bool:
         """Remove one library with all of its functions; fail where it does not exist.
@@ -312,13 +330,29 @@ class QueuedFunctionCommands(QueuedFace[S]):
 
     __slots__ = ()
 
-    def fcall(self, function: Value, keys: Many[Key] = (), args: Many[Value] = ()) -> Queued[Any]:
-        """Queue FCALL; arguments and result as awaited."""
-        return self._queue(FCALL, encode_fcall(function, keys, args))
+    @overload
+    def fcall(self, function: Value, keys: Many[Key] = (), args: Many[Value] = ()) -> Queued[Any]: ...
 
-    def fcall_ro(self, function: Value, keys: Many[Key] = (), args: Many[Value] = ()) -> Queued[Any]:
+    @overload
+    def fcall(self, function: Value, numkeys: int, /, *keys_and_args: Value) -> Queued[Any]: ...
+
+    def fcall(
+        self, function: Value, keys: Many[Key] | int = (), args: Many[Value] | Value = (), *more: Value
+    ) -> Queued[Any]:
+        """Queue FCALL; arguments and result as awaited."""
+        return self._queue(FCALL, encode_fcall(function, keys, args, more))
+
+    @overload
+    def fcall_ro(self, function: Value, keys: Many[Key] = (), args: Many[Value] = ()) -> Queued[Any]: ...
+
+    @overload
+    def fcall_ro(self, function: Value, numkeys: int, /, *keys_and_args: Value) -> Queued[Any]: ...
+
+    def fcall_ro(
+        self, function: Value, keys: Many[Key] | int = (), args: Many[Value] | Value = (), *more: Value
+    ) -> Queued[Any]:
         """Queue FCALL_RO; arguments and result as awaited."""
-        return self._queue(FCALL_RO, encode_fcall_ro(function, keys, args))
+        return self._queue(FCALL_RO, encode_fcall_ro(function, keys, args, more))
 
     def function_delete(self, library_name: Value) -> Queued[bool]:
         """Queue FUNCTION DELETE; arguments and result as awaited."""

@@ -237,7 +237,7 @@ def encode_sort(
     by: Pattern | None,
     offset: int | None,
     num: int | None,
-    get: Many[Pattern] | None,
+    get: Pattern | Many[Pattern] | None,
     asc: bool,
     desc: bool,
     alpha: bool,
@@ -254,11 +254,9 @@ def encode_sort(
     if offset is not None and num is not None:
         words += ("LIMIT", offset, num)
     if get is not None:
-        if _a.no_collection(get):
-            raise _a.not_a_collection("SORT", "get")
-        if not get:
+        if not _a.several(get):
             raise _a.empty("SORT", "get")
-        for each in get:
+        for each in _a.several(get):
             words += ("GET", each)
     if asc:
         words.append("ASC")
@@ -276,7 +274,7 @@ def encode_sort_ro(
     by: Pattern | None,
     offset: int | None,
     num: int | None,
-    get: Many[Pattern] | None,
+    get: Pattern | Many[Pattern] | None,
     asc: bool,
     desc: bool,
     alpha: bool,
@@ -292,11 +290,9 @@ def encode_sort_ro(
     if offset is not None and num is not None:
         words += ("LIMIT", offset, num)
     if get is not None:
-        if _a.no_collection(get):
-            raise _a.not_a_collection("SORT_RO", "get")
-        if not get:
+        if not _a.several(get):
             raise _a.empty("SORT_RO", "get")
-        for each in get:
+        for each in _a.several(get):
             words += ("GET", each)
     if asc:
         words.append("ASC")
@@ -856,7 +852,7 @@ class GenericCommands(AwaitedFace[S]):
         by: Pattern | None = None,
         offset: int | None = None,
         num: int | None = None,
-        get: Many[Pattern] | None = None,
+        get: Pattern | Many[Pattern] | None = None,
         asc: bool = False,
         desc: bool = False,
         alpha: bool = False,
@@ -872,7 +868,7 @@ class GenericCommands(AwaitedFace[S]):
         by: Pattern | None = None,
         offset: int | None = None,
         num: int | None = None,
-        get: Many[Pattern],
+        get: Pattern | Many[Pattern],
         asc: bool = False,
         desc: bool = False,
         alpha: bool = False,
@@ -903,7 +899,7 @@ class GenericCommands(AwaitedFace[S]):
         by: Pattern | None = None,
         offset: int | None = None,
         num: int | None = None,
-        get: Many[Pattern] | None = None,
+        get: Pattern | Many[Pattern] | None = None,
         asc: bool = False,
         desc: bool = False,
         alpha: bool = False,
@@ -918,7 +914,7 @@ class GenericCommands(AwaitedFace[S]):
             by: ``BY``, a glob-style pattern, as text or bytes.
             offset: a whole number.
             num: a whole number.
-            get: ``GET``, a collection: a glob-style pattern, as text or bytes.
+            get: ``GET``, ``Pattern | Many[Pattern]``.
             asc: add ``ASC``.
             desc: add ``DESC``.
             alpha: add ``ALPHA``.
@@ -949,7 +945,7 @@ class GenericCommands(AwaitedFace[S]):
         by: Pattern | None = None,
         offset: int | None = None,
         num: int | None = None,
-        get: Many[Pattern],
+        get: Pattern | Many[Pattern],
         asc: bool = False,
         desc: bool = False,
         alpha: bool = False,
@@ -978,7 +974,7 @@ class GenericCommands(AwaitedFace[S]):
         by: Pattern | None = None,
         offset: int | None = None,
         num: int | None = None,
-        get: Many[Pattern] | None = None,
+        get: Pattern | Many[Pattern] | None = None,
         asc: bool = False,
         desc: bool = False,
         alpha: bool = False,
@@ -992,7 +988,7 @@ class GenericCommands(AwaitedFace[S]):
             by: ``BY``, a glob-style pattern, as text or bytes.
             offset: a whole number.
             num: a whole number.
-            get: ``GET``, a collection: a glob-style pattern, as text or bytes.
+            get: ``GET``, ``Pattern | Many[Pattern]``.
             asc: add ``ASC``.
             desc: add ``DESC``.
             alpha: add ``ALPHA``.
@@ -1252,7 +1248,7 @@ class QueuedGenericCommands(QueuedFace[S]):
         by: Pattern | None = None,
         offset: int | None = None,
         num: int | None = None,
-        get: Many[Pattern] | None = None,
+        get: Pattern | Many[Pattern] | None = None,
         asc: bool = False,
         desc: bool = False,
         alpha: bool = False,
@@ -1268,7 +1264,7 @@ class QueuedGenericCommands(QueuedFace[S]):
         by: Pattern | None = None,
         offset: int | None = None,
         num: int | None = None,
-        get: Many[Pattern],
+        get: Pattern | Many[Pattern],
         asc: bool = False,
         desc: bool = False,
         alpha: bool = False,
@@ -1299,7 +1295,7 @@ class QueuedGenericCommands(QueuedFace[S]):
         by: Pattern | None = None,
         offset: int | None = None,
         num: int | None = None,
-        get: Many[Pattern] | None = None,
+        get: Pattern | Many[Pattern] | None = None,
         asc: bool = False,
         desc: bool = False,
         alpha: bool = False,
@@ -1322,7 +1318,7 @@ class QueuedGenericCommands(QueuedFace[S]):
         by: Pattern | None = None,
         offset: int | None = None,
         num: int | None = None,
-        get: Many[Pattern],
+        get: Pattern | Many[Pattern],
         asc: bool = False,
         desc: bool = False,
         alpha: bool = False,
@@ -1351,7 +1347,7 @@ class QueuedGenericCommands(QueuedFace[S]):
         by: Pattern | None = None,
         offset: int | None = None,
         num: int | None = None,
-        get: Many[Pattern] | None = None,
+        get: Pattern | Many[Pattern] | None = None,
         asc: bool = False,
         desc: bool = False,
         alpha: bool = False,

@@ -273,7 +273,7 @@ def encode_hset(
     """Return the words of HSET."""
     words: list[Arg] = ["HSET"]
     words.append(key)
-    pairs = _a.hset_pairs(field, value, mapping)
+    pairs = _a.pairs("HSET", "field", field, value, mapping)
     for left, right in pairs:
         words += (left, right)
     return tuple(words)
@@ -560,7 +560,7 @@ class HashCommands(AwaitedFace[S]):
         """
         return await self._run(HGETEX, encode_hgetex(key, fields, ex, px, exat, pxat, persist))
 
-    async def hincrby(self, key: Key, /, field: Value, increment: int = 1) -> int:
+    async def hincrby(self, key: Key, /, field: Value, amount: int = 1) -> int:
         """Add an integer to a field, taking a missing one as 0, and return the result.
 
         ``HINCRBY key field increment``
@@ -568,7 +568,7 @@ class HashCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             field: text, bytes or a number.
-            increment: a whole number.
+            amount: a whole number.
 
         Returns:
             ``int``
@@ -577,9 +577,9 @@ class HashCommands(AwaitedFace[S]):
         Since Redis 2.0.0, Valkey 2.0.0.
         See https://redis.io/docs/latest/commands/hincrby/
         """
-        return await self._run(HINCRBY, ("HINCRBY", key, field, increment))
+        return await self._run(HINCRBY, ("HINCRBY", key, field, amount))
 
-    async def hincrbyfloat(self, key: Key, /, field: Value, increment: float = 1.0) -> float:
+    async def hincrbyfloat(self, key: Key, /, field: Value, amount: float = 1.0) -> float:
         """Add a floating point number to a field, taking a missing one as 0, and return the result.
 
         ``HINCRBYFLOAT key field increment``
@@ -587,7 +587,7 @@ class HashCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             field: text, bytes or a number.
-            increment: a number.
+            amount: a number.
 
         Returns:
             ``float``
@@ -596,7 +596,7 @@ class HashCommands(AwaitedFace[S]):
         Since Redis 2.6.0, Valkey 2.6.0.
         See https://redis.io/docs/latest/commands/hincrbyfloat/
         """
-        return await self._run(HINCRBYFLOAT, ("HINCRBYFLOAT", key, field, increment))
+        return await self._run(HINCRBYFLOAT, ("HINCRBYFLOAT", key, field, amount))
 
     async def hkeys(self, key: Key, /) -> list[S]:
         """Return the names of all fields of a hash, none where the key is missing.
@@ -1122,13 +1122,13 @@ class QueuedHashCommands(QueuedFace[S]):
         """Queue HGETEX; arguments and result as awaited."""
         return self._queue(HGETEX, encode_hgetex(key, fields, ex, px, exat, pxat, persist))
 
-    def hincrby(self, key: Key, /, field: Value, increment: int = 1) -> Queued[int]:
+    def hincrby(self, key: Key, /, field: Value, amount: int = 1) -> Queued[int]:
         """Queue HINCRBY; arguments and result as awaited."""
-        return self._queue(HINCRBY, ("HINCRBY", key, field, increment))
+        return self._queue(HINCRBY, ("HINCRBY", key, field, amount))
 
-    def hincrbyfloat(self, key: Key, /, field: Value, increment: float = 1.0) -> Queued[float]:
+    def hincrbyfloat(self, key: Key, /, field: Value, amount: float = 1.0) -> Queued[float]:
         """Queue HINCRBYFLOAT; arguments and result as awaited."""
-        return self._queue(HINCRBYFLOAT, ("HINCRBYFLOAT", key, field, increment))
+        return self._queue(HINCRBYFLOAT, ("HINCRBYFLOAT", key, field, amount))
 
     def hkeys(self, key: Key, /) -> Queued[list[S]]:
         """Queue HKEYS; arguments and result as awaited."""
@@ -1339,6 +1339,7 @@ class HashStateCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since Redis 8.10.0.
         See https://redis.io/docs/latest/commands/himport-discard/
+        Not yet confirmed on a live server.
         """
         return await self._run(HIMPORT_DISCARD, ("HIMPORT", "DISCARD", fieldset_name))
 
@@ -1353,6 +1354,7 @@ class HashStateCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since Redis 8.10.0.
         See https://redis.io/docs/latest/commands/himport-discardall/
+        Not yet confirmed on a live server.
         """
         return await self._run(HIMPORT_DISCARDALL, ("HIMPORT", "DISCARDALL"))
 
@@ -1371,6 +1373,7 @@ class HashStateCommands(AwaitedFace[S]):
         Complexity: O(N*log(N)).
         Since Redis 8.10.0.
         See https://redis.io/docs/latest/commands/himport-prepare/
+        Not yet confirmed on a live server.
         """
         return await self._run(HIMPORT_PREPARE, encode_himport_prepare(fieldset_name, fields))
 
@@ -1390,5 +1393,6 @@ class HashStateCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since Redis 8.10.0.
         See https://redis.io/docs/latest/commands/himport-set/
+        Not yet confirmed on a live server.
         """
         return await self._run(HIMPORT_SET, encode_himport_set(key, fieldset_name, values))

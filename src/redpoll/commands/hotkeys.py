@@ -68,6 +68,7 @@ class HotkeysCommands(AwaitedFace[S]):
         Complexity: O(K).
         Since Redis 8.6.0.
         See https://redis.io/docs/latest/commands/hotkeys-get/
+        Not yet confirmed on a live server.
         """
         return await self._run(HOTKEYS_GET, ("HOTKEYS", "GET"))
 
@@ -82,6 +83,7 @@ class HotkeysCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since Redis 8.6.1.
         See https://redis.io/docs/latest/commands/hotkeys-help/
+        Not yet confirmed on a live server.
         """
         return await self._run(HOTKEYS_HELP, ("HOTKEYS", "HELP"))
 
@@ -96,6 +98,7 @@ class HotkeysCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since Redis 8.6.0.
         See https://redis.io/docs/latest/commands/hotkeys-reset/
+        Not yet confirmed on a live server.
         """
         return await self._run(HOTKEYS_RESET, ("HOTKEYS", "RESET"))
 
@@ -127,6 +130,7 @@ class HotkeysCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since Redis 8.6.0.
         See https://redis.io/docs/latest/commands/hotkeys-start/
+        Not yet confirmed on a live server.
         """
         return await self._run(HOTKEYS_START, encode_hotkeys_start(cpu, net, count, duration, sample, slots))
 
@@ -141,6 +145,7 @@ class HotkeysCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since Redis 8.6.0.
         See https://redis.io/docs/latest/commands/hotkeys-stop/
+        Not yet confirmed on a live server.
         """
         return await self._run(HOTKEYS_STOP, ("HOTKEYS", "STOP"))
 

@@ -275,6 +275,7 @@ class JsonCommands(AwaitedFace[S]):
         Complexity: O(1), O(N).
         Since Redis 1.0.0.
         See https://redis.io/docs/latest/commands/json.arrappend/
+        Not yet confirmed on a live server.
         """
         return await self._run(JSON_ARRAPPEND, encode_json_arrappend(key, path, jsons))
 
@@ -298,6 +299,7 @@ class JsonCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since Redis 1.0.0.
         See https://redis.io/docs/latest/commands/json.arrindex/
+        Not yet confirmed on a live server.
         """
         return await self._run(JSON_ARRINDEX, encode_json_arrindex(key, path, json_value, start, stop))
 
@@ -318,6 +320,7 @@ class JsonCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since Redis 1.0.0.
         See https://redis.io/docs/latest/commands/json.arrinsert/
+        Not yet confirmed on a live server.
         """
         return await self._run(JSON_ARRINSERT, encode_json_arrinsert(key, path, index, jsons))
 
@@ -336,6 +339,7 @@ class JsonCommands(AwaitedFace[S]):
         Complexity: O(1), O(N).
         Since Redis 1.0.0.
         See https://redis.io/docs/latest/commands/json.arrlen/
+        Not yet confirmed on a live server.
         """
         return await self._run(JSON_ARRLEN, encode_json_arrlen(key, path))
 
@@ -364,6 +368,7 @@ class JsonCommands(AwaitedFace[S]):
         Complexity: O(N), O(1).
         Since Redis 1.0.0.
         See https://redis.io/docs/latest/commands/json.arrpop/
+        Not yet confirmed on a live server.
         """
         return await self._run(JSON_ARRPOP, encode_json_arrpop(key, format, path, index))
 
@@ -384,6 +389,7 @@ class JsonCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since Redis 1.0.0.
         See https://redis.io/docs/latest/commands/json.arrtrim/
+        Not yet confirmed on a live server.
         """
         return await self._run(JSON_ARRTRIM, ("JSON.ARRTRIM", key, path, start, stop))
 
@@ -402,6 +408,7 @@ class JsonCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since Redis 2.0.0.
         See https://redis.io/docs/latest/commands/json.clear/
+        Not yet confirmed on a live server.
         """
         return await self._run(JSON_CLEAR, encode_json_clear(key, path))
 
@@ -415,6 +422,7 @@ class JsonCommands(AwaitedFace[S]):
 
         Since Redis 1.0.0.
         See https://redis.io/docs/latest/commands/json.debug-help/
+        Not yet confirmed on a live server.
         """
         return await self._run(JSON_DEBUG_HELP, ("JSON.DEBUG", "HELP"))
 
@@ -433,6 +441,7 @@ class JsonCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since Redis 1.0.0.
         See https://redis.io/docs/latest/commands/json.debug-memory/
+        Not yet confirmed on a live server.
         """
         return await self._run(JSON_DEBUG_MEMORY, encode_json_debug_memory(key, path))
 
@@ -451,6 +460,7 @@ class JsonCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since Redis 1.0.0.
         See https://redis.io/docs/latest/commands/json.del/
+        Not yet confirmed on a live server.
         """
         return await self._run(JSON_DEL, encode_json_del(key, path))
 
@@ -469,6 +479,7 @@ class JsonCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since Redis 1.0.0.
         See https://redis.io/docs/latest/commands/json.forget/
+        Not yet confirmed on a live server.
         """
         return await self._run(JSON_FORGET, encode_json_forget(key, path))
 
@@ -500,6 +511,7 @@ class JsonCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since Redis 1.0.0.
         See https://redis.io/docs/latest/commands/json.get/
+        Not yet confirmed on a live server.
         """
         return await self._run(JSON_GET, encode_json_get(key, paths, indent, newline, space, format))
 
@@ -522,6 +534,7 @@ class JsonCommands(AwaitedFace[S]):
         Complexity: O(M+N).
         Since Redis 2.6.0.
         See https://redis.io/docs/latest/commands/json.merge/
+        Not yet confirmed on a live server.
         """
         return await self._run(JSON_MERGE, encode_json_merge(key, path, json, format))
 
@@ -540,6 +553,7 @@ class JsonCommands(AwaitedFace[S]):
         Complexity: O(M*N), O(N1+N2+...+Nm).
         Since Redis 1.0.0.
         See https://redis.io/docs/latest/commands/json.mget/
+        Not yet confirmed on a live server.
         """
         return await self._run(JSON_MGET, encode_json_mget(_a.several(keys), path))
 
@@ -557,6 +571,7 @@ class JsonCommands(AwaitedFace[S]):
         Complexity: O(K*(M+N)).
         Since Redis 2.6.0.
         See https://redis.io/docs/latest/commands/json.mset/
+        Not yet confirmed on a live server.
         """
         return await self._run(JSON_MSET, encode_json_mset(triplets))
 
@@ -576,6 +591,7 @@ class JsonCommands(AwaitedFace[S]):
         Complexity: O(1), O(N).
         Since Redis 1.0.0.
         See https://redis.io/docs/latest/commands/json.numincrby/
+        Not yet confirmed on a live server.
         """
         return await self._run(JSON_NUMINCRBY, ("JSON.NUMINCRBY", key, path, number))
 
@@ -596,6 +612,7 @@ class JsonCommands(AwaitedFace[S]):
         Since Redis 1.0.0.
         Deprecated since 2.0.
         See https://redis.io/docs/latest/commands/json.nummultby/
+        Not yet confirmed on a live server.
         """
         return await self._run(JSON_NUMMULTBY, ("JSON.NUMMULTBY", key, path, number))
 
@@ -615,6 +632,7 @@ class JsonCommands(AwaitedFace[S]):
         Complexity: O(1), O(N).
         Since Redis 1.0.0.
         See https://redis.io/docs/latest/commands/json.numpowby/
+        Not yet confirmed on a live server.
         """
         return await self._run(JSON_NUMPOWBY, ("JSON.NUMPOWBY", key, path, number))
 
@@ -633,6 +651,7 @@ class JsonCommands(AwaitedFace[S]):
         Complexity: O(1), O(N).
         Since Redis 1.0.0.
         See https://redis.io/docs/latest/commands/json.objkeys/
+        Not yet confirmed on a live server.
         """
         return await self._run(JSON_OBJKEYS, encode_json_objkeys(key, path))
 
@@ -651,6 +670,7 @@ class JsonCommands(AwaitedFace[S]):
         Complexity: O(1), O(N).
         Since Redis 1.0.0.
         See https://redis.io/docs/latest/commands/json.objlen/
+        Not yet confirmed on a live server.
         """
         return await self._run(JSON_OBJLEN, encode_json_objlen(key, path))
 
@@ -670,6 +690,7 @@ class JsonCommands(AwaitedFace[S]):
         Since Redis 1.0.0.
         Deprecated since 2.6.
         See https://redis.io/docs/latest/commands/json.resp/
+        Not yet confirmed on a live server.
         """
         return await self._run(JSON_RESP, encode_json_resp(key, path))
 
@@ -704,6 +725,7 @@ class JsonCommands(AwaitedFace[S]):
         Complexity: O(M+N).
         Since Redis 1.0.0.
         See https://redis.io/docs/latest/commands/json.set/
+        Not yet confirmed on a live server.
         """
         return await self._run(JSON_SET, encode_json_set(key, path, json, nx, xx, fpha, format))
 
@@ -723,6 +745,7 @@ class JsonCommands(AwaitedFace[S]):
         Complexity: O(1), O(N).
         Since Redis 1.0.0.
         See https://redis.io/docs/latest/commands/json.strappend/
+        Not yet confirmed on a live server.
         """
         return await self._run(JSON_STRAPPEND, encode_json_strappend(key, json_string, path))
 
@@ -741,6 +764,7 @@ class JsonCommands(AwaitedFace[S]):
         Complexity: O(1), O(N).
         Since Redis 1.0.0.
         See https://redis.io/docs/latest/commands/json.strlen/
+        Not yet confirmed on a live server.
         """
         return await self._run(JSON_STRLEN, encode_json_strlen(key, path))
 
@@ -759,6 +783,7 @@ class JsonCommands(AwaitedFace[S]):
         Complexity: O(1), O(N).
         Since Redis 2.0.0.
         See https://redis.io/docs/latest/commands/json.toggle/
+        Not yet confirmed on a live server.
         """
         return await self._run(JSON_TOGGLE, ("JSON.TOGGLE", key, path))
 
@@ -777,6 +802,7 @@ class JsonCommands(AwaitedFace[S]):
         Complexity: O(1), O(N).
         Since Redis 1.0.0.
         See https://redis.io/docs/latest/commands/json.type/
+        Not yet confirmed on a live server.
         """
         return await self._run(JSON_TYPE, encode_json_type(key, path))
 

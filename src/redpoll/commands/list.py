@@ -305,6 +305,7 @@ class ListCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since Redis 8.10.0.
         See https://redis.io/docs/latest/commands/blmovem/
+        Not yet confirmed on a live server.
         """
         return await self._run(
             BLMOVEM, encode_blmovem(source, destination, wherefrom, whereto, timeout, count, exactly, ordering)
@@ -496,6 +497,7 @@ class ListCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since Redis 8.10.0.
         See https://redis.io/docs/latest/commands/lmovem/
+        Not yet confirmed on a live server.
         """
         return await self._run(LMOVEM, encode_lmovem(source, destination, wherefrom, whereto, count, exactly, ordering))
 

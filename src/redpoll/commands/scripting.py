@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, overload
 
 from redpoll import arguments as _a
 from redpoll import decoders as d
@@ -30,40 +30,40 @@ SCRIPT_SHOW: Final[Spec[str]] = Spec("SCRIPT SHOW", d.to_str, replay=True)
 SCRIPT_DEBUG: Final[Spec[bool]] = Spec("SCRIPT DEBUG", d.ok, dedicated=True)
 
 
-def encode_eval(script: Value, keys: Many[Key], args: Many[Value]) -> tuple[Arg, ...]:
+def encode_eval(
+    script: Value, keys: Many[Key] | int, args: Many[Value] | Value, more: tuple[Value, ...]
+) -> tuple[Arg, ...]:
     """Return the words of EVAL."""
-    if _a.no_collection(keys):
-        raise _a.not_a_collection("EVAL", "keys")
-    if _a.no_collection(args):
-        raise _a.not_a_collection("EVAL", "args")
-    return ("EVAL", script, _a.count(keys), *keys, *args)
+    words: list[Arg] = ["EVAL"]
+    words += (script, *_a.script("EVAL", keys, args, more))
+    return tuple(words)
 
 
-def encode_evalsha(sha1: Value, keys: Many[Key], args: Many[Value]) -> tuple[Arg, ...]:
+def encode_evalsha(
+    sha1: Value, keys: Many[Key] | int, args: Many[Value] | Value, more: tuple[Value, ...]
+) -> tuple[Arg, ...]:
     """Return the words of EVALSHA."""
-    if _a.no_collection(keys):
-        raise _a.not_a_collection("EVALSHA", "keys")
-    if _a.no_collection(args):
-        raise _a.not_a_collection("EVALSHA", "args")
-    return ("EVALSHA", sha1, _a.count(keys), *keys, *args)
+    words: list[Arg] = ["EVALSHA"]
+    words += (sha1, *_a.script("EVALSHA", keys, args, more))
+    return tuple(words)
 
 
-def encode_evalsha_ro(sha1: Value, keys: Many[Key], args: Many[Value]) -> tuple[Arg, ...]:
+def encode_evalsha_ro(
+    sha1: Value, keys: Many[Key] | int, args: Many[Value] | Value, more: tuple[Value, ...]
+) -> tuple[Arg, ...]:
     """Return the words of EVALSHA_RO."""
-    if _a.no_collection(keys):
-        raise _a.not_a_collection("EVALSHA_RO", "keys")
-    if _a.no_collection(args):
-        raise _a.not_a_collection("EVALSHA_RO", "args")
-    return ("EVALSHA_RO", sha1, _a.count(keys), *keys, *args)
+    words: list[Arg] = ["EVALSHA_RO"]
+    words += (sha1, *_a.script("EVALSHA_RO", keys, args, more))
+    return tuple(words)
 
 
-def encode_eval_ro(script: Value, keys: Many[Key], args: Many[Value]) -> tuple[Arg, ...]:
+def encode_eval_ro(
+    script: Value, keys: Many[Key] | int, args: Many[Value] | Value, more: tuple[Value, ...]
+) -> tuple[Arg, ...]:
     """Return the words of EVAL_RO."""
-    if _a.no_collection(keys):
-        raise _a.not_a_collection("EVAL_RO", "keys")
-    if _a.no_collection(args):
-        raise _a.not_a_collection("EVAL_RO", "args")
-    return ("EVAL_RO", script, _a.count(keys), *keys, *args)
+    words: list[Arg] = ["EVAL_RO"]
+    words += (script, *_a.script("EVAL_RO", keys, args, more))
+    return tuple(words)
 
 
 def encode_script_exists(sha1s: tuple[Value, ...]) -> tuple[Arg, ...]:
@@ -100,15 +100,24 @@ class ScriptingCommands(AwaitedFace[S]):
 
     __slots__ = ()
 
-    async def eval(self, script: Value, keys: Many[Key] = (), args: Many[Value] = ()) -> Any:
+    @overload
+    async def eval(self, script: Value, keys: Many[Key] = (), args: Many[Value] = ()) -> Any: ...
+
+    @overload
+    async def eval(self, script: Value, numkeys: int, /, *keys_and_args: Value) -> Any: ...
+
+    async def eval(
+        self, script: Value, keys: Many[Key] | int = (), args: Many[Value] | Value = (), *more: Value
+    ) -> Any:
         """Run a Lua script inside the server, with keys and arguments, and return its result.
 
         ``EVAL script numkeys [key [key ...]] [arg [arg ...]]``
 
         Args:
             script: text, bytes or a number.
-            keys: a collection: a key, as text or bytes.
-            args: a collection: text, bytes or a number.
+            keys: ``Many[Key] | int``.
+            args: ``Many[Value] | Value``.
+            more: any number of them: text, bytes or a number.
 
         Returns:
             ``Any``
@@ -116,17 +125,26 @@ class ScriptingCommands(AwaitedFace[S]):
         Since Redis 2.6.0, Valkey 2.6.0.
         See https://redis.io/docs/latest/commands/eval/
         """
-        return await self._run(EVAL, encode_eval(script, keys, args))
+        return await self._run(EVAL, encode_eval(script, keys, args, more))
 
-    async def evalsha(self, sha1: Value, keys: Many[Key] = (), args: Many[Value] = ()) -> Any:
+    @overload
+    async def evalsha(self, sha1: Value, keys: Many[Key] = (), args: Many[Value] = ()) -> Any: ...
+
+    @overload
+    async def evalsha(self, sha1: Value, numkeys: int, /, *keys_and_args: Value) -> Any: ...
+
+    async def evalsha(
+        self, sha1: Value, keys: Many[Key] | int = (), args: Many[Value] | Value = (), *more: Value
+    ) -> Any:
         """Run a Lua script known to the server by its SHA1 digest; NOSCRIPT if it is not cached.
 
         ``EVALSHA sha1 numkeys [key [key ...]] [arg [arg ...]]``
 
         Args:
             sha1: text, bytes or a number.
-            keys: a collection: a key, as text or bytes.
-            args: a collection: text, bytes or a number.
+            keys: ``Many[Key] | int``.
+            args: ``Many[Value] | Value``.
+            more: any number of them: text, bytes or a number.
 
         Returns:
             ``Any``
@@ -134,17 +152,26 @@ class ScriptingCommands(AwaitedFace[S]):
         Since Redis 2.6.0, Valkey 2.6.0.
         See https://redis.io/docs/latest/commands/evalsha/
         """
-        return await self._run(EVALSHA, encode_evalsha(sha1, keys, args))
+        return await self._run(EVALSHA, encode_evalsha(sha1, keys, args, more))
 
-    async def evalsha_ro(self, sha1: Value, keys: Many[Key] = (), args: Many[Value] = ()) -> Any:
+    @overload
+    async def evalsha_ro(self, sha1: Value, keys: Many[Key] = (), args: Many[Value] = ()) -> Any: ...
+
+    @overload
+    async def evalsha_ro(self, sha1: Value, numkeys: int, /, *keys_and_args: Value) -> Any: ...
+
+    async def evalsha_ro(
+        self, sha1: Value, keys: Many[Key] | int = (), args: Many[Value] | Value = (), *more: Value
+    ) -> Any:
         """Run a cached script, named by its digest, that may only read; allowed on replicas.
 
         ``EVALSHA_RO sha1 numkeys [key [key ...]] [arg [arg ...]]``
 
         Args:
             sha1: text, bytes or a number.
-            keys: a collection: a key, as text or bytes.
-            args: a collection: text, bytes or a number.
+            keys: ``Many[Key] | int``.
+            args: ``Many[Value] | Value``.
+            more: any number of them: text, bytes or a number.
 
         Returns:
             ``Any``
@@ -152,17 +179,26 @@ class ScriptingCommands(AwaitedFace[S]):
         Since Redis 7.0.0, Valkey 7.0.0.
         See https://redis.io/docs/latest/commands/evalsha_ro/
         """
-        return await self._run(EVALSHA_RO, encode_evalsha_ro(sha1, keys, args))
+        return await self._run(EVALSHA_RO, encode_evalsha_ro(sha1, keys, args, more))
 
-    async def eval_ro(self, script: Value, keys: Many[Key] = (), args: Many[Value] = ()) -> Any:
+    @overload
+    async def eval_ro(self, script: Value, keys: Many[Key] = (), args: Many[Value] = ()) -> Any: ...
+
+    @overload
+    async def eval_ro(self, script: Value, numkeys: int, /, *keys_and_args: Value) -> Any: ...
+
+    async def eval_ro(
+        self, script: Value, keys: Many[Key] | int = (), args: Many[Value] | Value = (), *more: Value
+    ) -> Any:
         """Run a Lua script that may only read; allowed on replicas.
 
         ``EVAL_RO script numkeys [key [key ...]] [arg [arg ...]]``
 
         Args:
             script: text, bytes or a number.
-            keys: a collection: a key, as text or bytes.
-            args: a collection: text, bytes or a number.
+            keys: ``Many[Key] | int``.
+            args: ``Many[Value] | Value``.
+            more: any number of them: text, bytes or a number.
 
         Returns:
             ``Any``
@@ -170,7 +206,7 @@ class ScriptingCommands(AwaitedFace[S]):
         Since Redis 7.0.0, Valkey 7.0.0.
         See https://redis.io/docs/latest/commands/eval_ro/
         """
-        return await self._run(EVAL_RO, encode_eval_ro(script, keys, args))
+        return await self._run(EVAL_RO, encode_eval_ro(script, keys, args, more))
 
     async def script_exists(self, *sha1s: Value) -> list[bool]:
         """Tell for each SHA1 digest whether a script of it is cached.
@@ -275,21 +311,53 @@ class QueuedScriptingCommands(QueuedFace[S]):
 
     __slots__ = ()
 
-    def eval(self, script: Value, keys: Many[Key] = (), args: Many[Value] = ()) -> Queued[Any]:
+    @overload
+    def eval(self, script: Value, keys: Many[Key] = (), args: Many[Value] = ()) -> Queued[Any]: ...
+
+    @overload
+    def eval(self, script: Value, numkeys: int, /, *keys_and_args: Value) -> Queued[Any]: ...
+
+    def eval(
+        self, script: Value, keys: Many[Key] | int = (), args: Many[Value] | Value = (), *more: Value
+    ) -> Queued[Any]:
         """Queue EVAL; arguments and result as awaited."""
-        return self._queue(EVAL, encode_eval(script, keys, args))
+        return self._queue(EVAL, encode_eval(script, keys, args, more))
 
-    def evalsha(self, sha1: Value, keys: Many[Key] = (), args: Many[Value] = ()) -> Queued[Any]:
+    @overload
+    def evalsha(self, sha1: Value, keys: Many[Key] = (), args: Many[Value] = ()) -> Queued[Any]: ...
+
+    @overload
+    def evalsha(self, sha1: Value, numkeys: int, /, *keys_and_args: Value) -> Queued[Any]: ...
+
+    def evalsha(
+        self, sha1: Value, keys: Many[Key] | int = (), args: Many[Value] | Value = (), *more: Value
+    ) -> Queued[Any]:
         """Queue EVALSHA; arguments and result as awaited."""
-        return self._queue(EVALSHA, encode_evalsha(sha1, keys, args))
+        return self._queue(EVALSHA, encode_evalsha(sha1, keys, args, more))
 
-    def evalsha_ro(self, sha1: Value, keys: Many[Key] = (), args: Many[Value] = ()) -> Queued[Any]:
+    @overload
+    def evalsha_ro(self, sha1: Value, keys: Many[Key] = (), args: Many[Value] = ()) -> Queued[Any]: ...
+
+    @overload
+    def evalsha_ro(self, sha1: Value, numkeys: int, /, *keys_and_args: Value) -> Queued[Any]: ...
+
+    def evalsha_ro(
+        self, sha1: Value, keys: Many[Key] | int = (), args: Many[Value] | Value = (), *more: Value
+    ) -> Queued[Any]:
         """Queue EVALSHA_RO; arguments and result as awaited."""
-        return self._queue(EVALSHA_RO, encode_evalsha_ro(sha1, keys, args))
+        return self._queue(EVALSHA_RO, encode_evalsha_ro(sha1, keys, args, more))
 
-    def eval_ro(self, script: Value, keys: Many[Key] = (), args: Many[Value] = ()) -> Queued[Any]:
+    @overload
+    def eval_ro(self, script: Value, keys: Many[Key] = (), args: Many[Value] = ()) -> Queued[Any]: ...
+
+    @overload
+    def eval_ro(self, script: Value, numkeys: int, /, *keys_and_args: Value) -> Queued[Any]: ...
+
+    def eval_ro(
+        self, script: Value, keys: Many[Key] | int = (), args: Many[Value] | Value = (), *more: Value
+    ) -> Queued[Any]:
         """Queue EVAL_RO; arguments and result as awaited."""
-        return self._queue(EVAL_RO, encode_eval_ro(script, keys, args))
+        return self._queue(EVAL_RO, encode_eval_ro(script, keys, args, more))
 
     def script_exists(self, *sha1s: Value) -> Queued[list[bool]]:
         """Queue SCRIPT EXISTS; arguments and result as awaited."""

@@ -232,6 +232,7 @@ class SearchCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RediSearch 1.1.0.
         See https://redis.io/docs/latest/commands/ft.aggregate/
+        Not yet confirmed on a live server.
         """
         return await self._run(FT_AGGREGATE, encode_ft_aggregate(index, query, args))
 
@@ -250,6 +251,7 @@ class SearchCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RediSearch 1.0.0.
         See https://redis.io/docs/latest/commands/ft.aliasadd/
+        Not yet confirmed on a live server.
         """
         return await self._run(FT_ALIASADD, ("FT.ALIASADD", alias, index))
 
@@ -267,6 +269,7 @@ class SearchCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RediSearch 1.0.0.
         See https://redis.io/docs/latest/commands/ft.aliasdel/
+        Not yet confirmed on a live server.
         """
         return await self._run(FT_ALIASDEL, ("FT.ALIASDEL", alias))
 
@@ -284,6 +287,7 @@ class SearchCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since RediSearch 8.10.0.
         See https://redis.io/docs/latest/commands/ft.aliaslist/
+        Not yet confirmed on a live server.
         """
         return await self._run(FT_ALIASLIST, ("FT.ALIASLIST", index))
 
@@ -302,6 +306,7 @@ class SearchCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RediSearch 1.0.0.
         See https://redis.io/docs/latest/commands/ft.aliasupdate/
+        Not yet confirmed on a live server.
         """
         return await self._run(FT_ALIASUPDATE, ("FT.ALIASUPDATE", alias, index))
 
@@ -322,6 +327,7 @@ class SearchCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since RediSearch 1.0.0.
         See https://redis.io/docs/latest/commands/ft.alter/
+        Not yet confirmed on a live server.
         """
         return await self._run(FT_ALTER, encode_ft_alter(index, field, options, skipinitialscan))
 
@@ -340,6 +346,7 @@ class SearchCommands(AwaitedFace[S]):
         Since RediSearch 1.0.0.
         Deprecated since 8.0.0: use CONFIG GET.
         See https://redis.io/docs/latest/commands/ft.config-get/
+        Not yet confirmed on a live server.
         """
         return await self._run(FT_CONFIG_GET, ("FT.CONFIG", "GET", option))
 
@@ -358,6 +365,7 @@ class SearchCommands(AwaitedFace[S]):
         Since RediSearch 1.0.0.
         Deprecated since 8.0.0: use CONFIG HELP.
         See https://redis.io/docs/latest/commands/ft.config-help/
+        Not yet confirmed on a live server.
         """
         return await self._run(FT_CONFIG_HELP, ("FT.CONFIG", "HELP", option))
 
@@ -377,6 +385,7 @@ class SearchCommands(AwaitedFace[S]):
         Since RediSearch 1.0.0.
         Deprecated since 8.0.0: use CONFIG SET.
         See https://redis.io/docs/latest/commands/ft.config-set/
+        Not yet confirmed on a live server.
         """
         return await self._run(FT_CONFIG_SET, ("FT.CONFIG", "SET", option, value))
 
@@ -395,6 +404,7 @@ class SearchCommands(AwaitedFace[S]):
         Complexity: O(K), O(N).
         Since RediSearch 1.0.0.
         See https://redis.io/docs/latest/commands/ft.create/
+        Not yet confirmed on a live server.
         """
         return await self._run(FT_CREATE, encode_ft_create(index, args))
 
@@ -413,6 +423,7 @@ class SearchCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RediSearch 1.1.0.
         See https://redis.io/docs/latest/commands/ft.cursor-del/
+        Not yet confirmed on a live server.
         """
         return await self._run(FT_CURSOR_DEL, ("FT.CURSOR", "DEL", index, cursor_id))
 
@@ -432,6 +443,7 @@ class SearchCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RediSearch 1.1.0.
         See https://redis.io/docs/latest/commands/ft.cursor-read/
+        Not yet confirmed on a live server.
         """
         return await self._run(FT_CURSOR_READ, encode_ft_cursor_read(index, cursor_id, count))
 
@@ -450,6 +462,7 @@ class SearchCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RediSearch 1.4.0.
         See https://redis.io/docs/latest/commands/ft.dictadd/
+        Not yet confirmed on a live server.
         """
         return await self._run(FT_DICTADD, encode_ft_dictadd(dict, terms))
 
@@ -468,6 +481,7 @@ class SearchCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RediSearch 1.4.0.
         See https://redis.io/docs/latest/commands/ft.dictdel/
+        Not yet confirmed on a live server.
         """
         return await self._run(FT_DICTDEL, encode_ft_dictdel(dict, terms))
 
@@ -485,6 +499,7 @@ class SearchCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since RediSearch 1.4.0.
         See https://redis.io/docs/latest/commands/ft.dictdump/
+        Not yet confirmed on a live server.
         """
         return await self._run(FT_DICTDUMP, ("FT.DICTDUMP", dict))
 
@@ -503,6 +518,7 @@ class SearchCommands(AwaitedFace[S]):
         Complexity: O(1), O(N).
         Since RediSearch 2.0.0.
         See https://redis.io/docs/latest/commands/ft.dropindex/
+        Not yet confirmed on a live server.
         """
         return await self._run(FT_DROPINDEX, encode_ft_dropindex(index, dd))
 
@@ -522,6 +538,7 @@ class SearchCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RediSearch 1.0.0.
         See https://redis.io/docs/latest/commands/ft.explain/
+        Not yet confirmed on a live server.
         """
         return await self._run(FT_EXPLAIN, encode_ft_explain(index, query, dialect))
 
@@ -541,6 +558,7 @@ class SearchCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RediSearch 1.0.0.
         See https://redis.io/docs/latest/commands/ft.explaincli/
+        Not yet confirmed on a live server.
         """
         return await self._run(FT_EXPLAINCLI, encode_ft_explaincli(index, query, dialect))
 
@@ -559,6 +577,7 @@ class SearchCommands(AwaitedFace[S]):
         Complexity: O(N+M).
         Since RediSearch 8.4.4.
         See https://redis.io/docs/latest/commands/ft.hybrid/
+        Not yet confirmed on a live server.
         """
         return await self._run(FT_HYBRID, encode_ft_hybrid(index, args))
 
@@ -576,6 +595,7 @@ class SearchCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RediSearch 1.0.0.
         See https://redis.io/docs/latest/commands/ft.info/
+        Not yet confirmed on a live server.
         """
         return await self._run(FT_INFO, ("FT.INFO", index))
 
@@ -598,6 +618,7 @@ class SearchCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since RediSearch 2.2.0.
         See https://redis.io/docs/latest/commands/ft.profile/
+        Not yet confirmed on a live server.
         """
         return await self._run(FT_PROFILE, encode_ft_profile(index, querytype, query, limited))
 
@@ -617,6 +638,7 @@ class SearchCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since RediSearch 1.0.0.
         See https://redis.io/docs/latest/commands/ft.search/
+        Not yet confirmed on a live server.
         """
         return await self._run(FT_SEARCH, encode_ft_search(index, query, args))
 
@@ -650,6 +672,7 @@ class SearchCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RediSearch 1.4.0.
         See https://redis.io/docs/latest/commands/ft.spellcheck/
+        Not yet confirmed on a live server.
         """
         return await self._run(
             FT_SPELLCHECK, encode_ft_spellcheck(index, query, distance, inclusion, dictionary, terms, dialect)
@@ -675,6 +698,7 @@ class SearchCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RediSearch 1.0.0.
         See https://redis.io/docs/latest/commands/ft.sugadd/
+        Not yet confirmed on a live server.
         """
         return await self._run(FT_SUGADD, encode_ft_sugadd(key, string, score, incr, payload))
 
@@ -693,6 +717,7 @@ class SearchCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RediSearch 1.0.0.
         See https://redis.io/docs/latest/commands/ft.sugdel/
+        Not yet confirmed on a live server.
         """
         return await self._run(FT_SUGDEL, ("FT.SUGDEL", key, string))
 
@@ -725,6 +750,7 @@ class SearchCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RediSearch 1.0.0.
         See https://redis.io/docs/latest/commands/ft.sugget/
+        Not yet confirmed on a live server.
         """
         return await self._run(FT_SUGGET, encode_ft_sugget(key, prefix, fuzzy, withscores, withpayloads, max))
 
@@ -742,6 +768,7 @@ class SearchCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RediSearch 1.0.0.
         See https://redis.io/docs/latest/commands/ft.suglen/
+        Not yet confirmed on a live server.
         """
         return await self._run(FT_SUGLEN, ("FT.SUGLEN", key))
 
@@ -759,6 +786,7 @@ class SearchCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RediSearch 1.2.0.
         See https://redis.io/docs/latest/commands/ft.syndump/
+        Not yet confirmed on a live server.
         """
         return await self._run(FT_SYNDUMP, ("FT.SYNDUMP", index))
 
@@ -781,6 +809,7 @@ class SearchCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RediSearch 1.2.0.
         See https://redis.io/docs/latest/commands/ft.synupdate/
+        Not yet confirmed on a live server.
         """
         return await self._run(FT_SYNUPDATE, encode_ft_synupdate(index, synonym_group_id, terms, skipinitialscan))
 
@@ -799,6 +828,7 @@ class SearchCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since RediSearch 1.0.0.
         See https://redis.io/docs/latest/commands/ft.tagvals/
+        Not yet confirmed on a live server.
         """
         return await self._run(FT_TAGVALS, ("FT.TAGVALS", index, field_name))
 
@@ -813,6 +843,7 @@ class SearchCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RediSearch 2.0.0.
         See https://redis.io/docs/latest/commands/ft._list/
+        Not yet confirmed on a live server.
         """
         return await self._run(FT__LIST, ("FT._LIST",))
 

@@ -134,6 +134,7 @@ class SentinelCommands(AwaitedFace[S]):
 
         Since Redis 2.8.4, Valkey 2.8.4.
         See https://redis.io/docs/latest/commands/sentinel-ckquorum/
+        Not yet confirmed on a live server.
         """
         result: S = await self._run(SENTINEL_CKQUORUM, ("SENTINEL", "CKQUORUM", master_name))
         return result
@@ -152,6 +153,7 @@ class SentinelCommands(AwaitedFace[S]):
 
         Since Redis 6.2.0, Valkey 6.2.0.
         See https://redis.io/docs/latest/commands/sentinel-config/
+        Not yet confirmed on a live server.
         """
         return await self._run(SENTINEL_CONFIG, encode_sentinel_config(set, get))
 
@@ -168,6 +170,7 @@ class SentinelCommands(AwaitedFace[S]):
 
         Since Redis 7.0.0, Valkey 7.0.0.
         See https://redis.io/docs/latest/commands/sentinel-debug/
+        Not yet confirmed on a live server.
         """
         return await self._run(SENTINEL_DEBUG, encode_sentinel_debug(data))
 
@@ -184,6 +187,7 @@ class SentinelCommands(AwaitedFace[S]):
 
         Since Redis 2.8.4, Valkey 2.8.4.
         See https://redis.io/docs/latest/commands/sentinel-failover/
+        Not yet confirmed on a live server.
         """
         return await self._run(SENTINEL_FAILOVER, ("SENTINEL", "FAILOVER", master_name))
 
@@ -197,6 +201,7 @@ class SentinelCommands(AwaitedFace[S]):
 
         Since Redis 2.8.4, Valkey 2.8.4.
         See https://redis.io/docs/latest/commands/sentinel-flushconfig/
+        Not yet confirmed on a live server.
         """
         return await self._run(SENTINEL_FLUSHCONFIG, ("SENTINEL", "FLUSHCONFIG"))
 
@@ -213,6 +218,7 @@ class SentinelCommands(AwaitedFace[S]):
 
         Since Redis 2.8.4, Valkey 2.8.4.
         See https://redis.io/docs/latest/commands/sentinel-get-master-addr-by-name/
+        Not yet confirmed on a live server.
         """
         return await self._run(SENTINEL_GET_MASTER_ADDR_BY_NAME, ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", master_name))
 
@@ -229,6 +235,7 @@ class SentinelCommands(AwaitedFace[S]):
 
         Since Valkey 8.0.0.
         See https://valkey.io/commands/sentinel-get-primary-addr-by-name/
+        Not yet confirmed on a live server.
         """
         return await self._run(
             SENTINEL_GET_PRIMARY_ADDR_BY_NAME, ("SENTINEL", "GET-PRIMARY-ADDR-BY-NAME", primary_name)
@@ -244,6 +251,7 @@ class SentinelCommands(AwaitedFace[S]):
 
         Since Redis 6.2.0, Valkey 6.2.0.
         See https://redis.io/docs/latest/commands/sentinel-help/
+        Not yet confirmed on a live server.
         """
         return await self._run(SENTINEL_HELP, ("SENTINEL", "HELP"))
 
@@ -260,6 +268,7 @@ class SentinelCommands(AwaitedFace[S]):
 
         Since Redis 3.2.0, Valkey 3.2.0.
         See https://redis.io/docs/latest/commands/sentinel-info-cache/
+        Not yet confirmed on a live server.
         """
         return await self._run(SENTINEL_INFO_CACHE, encode_sentinel_info_cache(nodenames))
 
@@ -281,6 +290,7 @@ class SentinelCommands(AwaitedFace[S]):
 
         Since Redis 2.8.4, Valkey 2.8.4.
         See https://redis.io/docs/latest/commands/sentinel-is-master-down-by-addr/
+        Not yet confirmed on a live server.
         """
         return await self._run(
             SENTINEL_IS_MASTER_DOWN_BY_ADDR, ("SENTINEL", "IS-MASTER-DOWN-BY-ADDR", ip, port, current_epoch, runid)
@@ -304,6 +314,7 @@ class SentinelCommands(AwaitedFace[S]):
 
         Since Valkey 8.0.0.
         See https://valkey.io/commands/sentinel-is-primary-down-by-addr/
+        Not yet confirmed on a live server.
         """
         return await self._run(
             SENTINEL_IS_PRIMARY_DOWN_BY_ADDR, ("SENTINEL", "IS-PRIMARY-DOWN-BY-ADDR", ip, port, current_epoch, runid)
@@ -322,6 +333,7 @@ class SentinelCommands(AwaitedFace[S]):
 
         Since Redis 2.8.4, Valkey 2.8.4.
         See https://redis.io/docs/latest/commands/sentinel-master/
+        Not yet confirmed on a live server.
         """
         return await self._run(SENTINEL_MASTER, ("SENTINEL", "MASTER", master_name))
 
@@ -335,6 +347,7 @@ class SentinelCommands(AwaitedFace[S]):
 
         Since Redis 2.8.4, Valkey 2.8.4.
         See https://redis.io/docs/latest/commands/sentinel-masters/
+        Not yet confirmed on a live server.
         """
         return await self._run(SENTINEL_MASTERS, ("SENTINEL", "MASTERS"))
 
@@ -354,6 +367,7 @@ class SentinelCommands(AwaitedFace[S]):
 
         Since Redis 2.8.4, Valkey 2.8.4.
         See https://redis.io/docs/latest/commands/sentinel-monitor/
+        Not yet confirmed on a live server.
         """
         return await self._run(SENTINEL_MONITOR, ("SENTINEL", "MONITOR", name, ip, port, quorum))
 
@@ -367,6 +381,7 @@ class SentinelCommands(AwaitedFace[S]):
 
         Since Redis 6.2.0, Valkey 6.2.0.
         See https://redis.io/docs/latest/commands/sentinel-myid/
+        Not yet confirmed on a live server.
         """
         result: S = await self._run(SENTINEL_MYID, ("SENTINEL", "MYID"))
         return result
@@ -381,6 +396,7 @@ class SentinelCommands(AwaitedFace[S]):
 
         Since Redis 2.8.4, Valkey 2.8.4.
         See https://redis.io/docs/latest/commands/sentinel-pending-scripts/
+        Not yet confirmed on a live server.
         """
         return await self._run(SENTINEL_PENDING_SCRIPTS, ("SENTINEL", "PENDING-SCRIPTS"))
 
@@ -394,6 +410,7 @@ class SentinelCommands(AwaitedFace[S]):
 
         Since Valkey 8.0.0.
         See https://valkey.io/commands/sentinel-primaries/
+        Not yet confirmed on a live server.
         """
         return await self._run(SENTINEL_PRIMARIES, ("SENTINEL", "PRIMARIES"))
 
@@ -410,6 +427,7 @@ class SentinelCommands(AwaitedFace[S]):
 
         Since Valkey 8.0.0.
         See https://valkey.io/commands/sentinel-primary/
+        Not yet confirmed on a live server.
         """
         return await self._run(SENTINEL_PRIMARY, ("SENTINEL", "PRIMARY", primary_name))
 
@@ -426,6 +444,7 @@ class SentinelCommands(AwaitedFace[S]):
 
         Since Redis 2.8.4, Valkey 2.8.4.
         See https://redis.io/docs/latest/commands/sentinel-remove/
+        Not yet confirmed on a live server.
         """
         return await self._run(SENTINEL_REMOVE, ("SENTINEL", "REMOVE", master_name))
 
@@ -442,6 +461,7 @@ class SentinelCommands(AwaitedFace[S]):
 
         Since Redis 5.0.0, Valkey 5.0.0.
         See https://redis.io/docs/latest/commands/sentinel-replicas/
+        Not yet confirmed on a live server.
         """
         return await self._run(SENTINEL_REPLICAS, ("SENTINEL", "REPLICAS", master_name))
 
@@ -458,6 +478,7 @@ class SentinelCommands(AwaitedFace[S]):
 
         Since Redis 2.8.4, Valkey 2.8.4.
         See https://redis.io/docs/latest/commands/sentinel-reset/
+        Not yet confirmed on a live server.
         """
         return await self._run(SENTINEL_RESET, ("SENTINEL", "RESET", pattern))
 
@@ -474,6 +495,7 @@ class SentinelCommands(AwaitedFace[S]):
 
         Since Redis 2.8.4, Valkey 2.8.4.
         See https://redis.io/docs/latest/commands/sentinel-sentinels/
+        Not yet confirmed on a live server.
         """
         return await self._run(SENTINEL_SENTINELS, ("SENTINEL", "SENTINELS", master_name))
 
@@ -491,6 +513,7 @@ class SentinelCommands(AwaitedFace[S]):
 
         Since Redis 2.8.4, Valkey 2.8.4.
         See https://redis.io/docs/latest/commands/sentinel-set/
+        Not yet confirmed on a live server.
         """
         return await self._run(SENTINEL_SET, encode_sentinel_set(master_name, mapping))
 
@@ -511,6 +534,7 @@ class SentinelCommands(AwaitedFace[S]):
 
         Since Redis 3.2.0, Valkey 3.2.0.
         See https://redis.io/docs/latest/commands/sentinel-simulate-failure/
+        Not yet confirmed on a live server.
         """
         return await self._run(
             SENTINEL_SIMULATE_FAILURE,
@@ -530,6 +554,7 @@ class SentinelCommands(AwaitedFace[S]):
 
         Since Redis 2.8.0, Valkey 2.8.0.
         See https://redis.io/docs/latest/commands/sentinel-slaves/
+        Not yet confirmed on a live server.
         """
         return await self._run(SENTINEL_SLAVES, ("SENTINEL", "SLAVES", master_name))
 

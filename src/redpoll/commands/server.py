@@ -491,6 +491,7 @@ class ServerCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since Redis 8.4.0.
         See https://redis.io/docs/latest/commands/trimslots/
+        Not yet confirmed on a live server.
         """
         return await self._run(TRIMSLOTS, encode_trimslots(slots))
 

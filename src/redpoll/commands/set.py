@@ -229,6 +229,7 @@ class SetCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since Redis 8.10.0.
         See https://redis.io/docs/latest/commands/sdiffcard/
+        Not yet confirmed on a live server.
         """
         return await self._run(SDIFFCARD, encode_sdiffcard(_a.spread(keys), limit))
 
@@ -504,6 +505,7 @@ class SetCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since Redis 8.10.0.
         See https://redis.io/docs/latest/commands/sunioncard/
+        Not yet confirmed on a live server.
         """
         return await self._run(SUNIONCARD, encode_sunioncard(_a.spread(keys), approx, limit))
 

@@ -785,6 +785,7 @@ class SortedSetCommands(AwaitedFace[S]):
         Complexity: O(N*K) + O(M*log(M)).
         Since Redis 6.2.0, Valkey 6.2.0.
         See https://redis.io/docs/latest/commands/zinter/
+        Not yet confirmed on a live server: COUNT.
         """
         words = encode_zinter(_a.spread(keys), weights, aggregate, withscores)
         if withscores:
@@ -833,6 +834,7 @@ class SortedSetCommands(AwaitedFace[S]):
         Complexity: O(N*K) + O(M*log(M)).
         Since Redis 2.0.0, Valkey 2.0.0.
         See https://redis.io/docs/latest/commands/zinterstore/
+        Not yet confirmed on a live server: COUNT.
         """
         return await self._run(ZINTERSTORE, encode_zinterstore(destination, _a.spread(keys), weights, aggregate))
 
@@ -1640,6 +1642,7 @@ class SortedSetCommands(AwaitedFace[S]):
         Complexity: O(N) + O(M*log(M)).
         Since Redis 6.2.0, Valkey 6.2.0.
         See https://redis.io/docs/latest/commands/zunion/
+        Not yet confirmed on a live server: COUNT.
         """
         words = encode_zunion(_a.spread(keys), weights, aggregate, withscores)
         if withscores:
@@ -1670,6 +1673,7 @@ class SortedSetCommands(AwaitedFace[S]):
         Complexity: O(N) + O(M log(M)).
         Since Redis 2.0.0, Valkey 2.0.0.
         See https://redis.io/docs/latest/commands/zunionstore/
+        Not yet confirmed on a live server: COUNT.
         """
         return await self._run(ZUNIONSTORE, encode_zunionstore(destination, _a.spread(keys), weights, aggregate))
 

@@ -574,6 +574,7 @@ class StreamCommands(AwaitedFace[S]):
         Complexity: O(1), O(N).
         Since Redis 5.0.0, Valkey 5.0.0.
         See https://redis.io/docs/latest/commands/xadd/
+        Not yet confirmed on a live server: IDMPAUTO, IDMP.
         """
         words = encode_xadd(
             key, fields, id, maxlen, minid, approximate, limit, nomkstream, keepref, delref, acked, idmpauto, idmp
@@ -678,6 +679,7 @@ class StreamCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since Redis 8.6.0.
         See https://redis.io/docs/latest/commands/xcfgset/
+        Not yet confirmed on a live server.
         """
         return await self._run(XCFGSET, encode_xcfgset(key, idmp_duration, idmp_maxsize))
 
@@ -948,6 +950,7 @@ class StreamCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since Redis 8.6.2.
         See https://redis.io/docs/latest/commands/xidmprecord/
+        Not yet confirmed on a live server.
         """
         return await self._run(XIDMPRECORD, ("XIDMPRECORD", key, pid, iid, stream_id))
 
@@ -1083,6 +1086,7 @@ class StreamCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since Redis 8.8.0.
         See https://redis.io/docs/latest/commands/xnack/
+        Not yet confirmed on a live server.
         """
         return await self._run(XNACK, encode_xnack(key, group, mode, ids, retrycount, force))
 
@@ -1200,6 +1204,7 @@ class StreamCommands(AwaitedFace[S]):
         Complexity: O(N), O(1), O(M).
         Since Redis 5.0.0, Valkey 5.0.0.
         See https://redis.io/docs/latest/commands/xread/
+        Not yet confirmed on a live server: MAXCOUNT, MAXSIZE.
         """
         return await self._run(XREAD, encode_xread(streams, count, maxcount, maxsize, block))
 
@@ -1268,6 +1273,7 @@ class StreamCommands(AwaitedFace[S]):
         Complexity: O(M), O(1), O(N).
         Since Redis 5.0.0, Valkey 5.0.0.
         See https://redis.io/docs/latest/commands/xreadgroup/
+        Not yet confirmed on a live server: MAXCOUNT, MAXSIZE, CLAIM.
         """
         words = encode_xreadgroup(group, consumer, streams, count, maxcount, maxsize, block, claim, noack)
         if claim is not None:

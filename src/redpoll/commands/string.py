@@ -343,14 +343,14 @@ class StringCommands(AwaitedFace[S]):
         """
         return await self._run(DECR, encode_decr(key, amount))
 
-    async def decrby(self, key: Key, /, decrement: int = 1) -> int:
+    async def decrby(self, key: Key, /, amount: int = 1) -> int:
         """Subtract a given integer from a key, taking a missing one as 0, and return the result.
 
         ``DECRBY key decrement``
 
         Args:
             key: a key, as text or bytes.
-            decrement: a whole number.
+            amount: a whole number.
 
         Returns:
             ``int``
@@ -359,7 +359,7 @@ class StringCommands(AwaitedFace[S]):
         Since Redis 1.0.0, Valkey 1.0.0.
         See https://redis.io/docs/latest/commands/decrby/
         """
-        return await self._run(DECRBY, ("DECRBY", key, decrement))
+        return await self._run(DECRBY, ("DECRBY", key, amount))
 
     async def delex(
         self,
@@ -388,6 +388,7 @@ class StringCommands(AwaitedFace[S]):
         Complexity: O(1), O(N).
         Since Redis 8.4.0.
         See https://redis.io/docs/latest/commands/delex/
+        Not yet confirmed on a live server.
         """
         return await self._run(DELEX, encode_delex(key, ifeq, ifne, ifdeq, ifdne))
 
@@ -423,6 +424,7 @@ class StringCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since Redis 8.4.0.
         See https://redis.io/docs/latest/commands/digest/
+        Not yet confirmed on a live server.
         """
         return await self._run(DIGEST, ("DIGEST", key))
 
@@ -549,14 +551,14 @@ class StringCommands(AwaitedFace[S]):
         """
         return await self._run(INCR, encode_incr(key, amount))
 
-    async def incrby(self, key: Key, /, increment: int = 1) -> int:
+    async def incrby(self, key: Key, /, amount: int = 1) -> int:
         """Add a given integer to a key, taking a missing one as 0, and return the result.
 
         ``INCRBY key increment``
 
         Args:
             key: a key, as text or bytes.
-            increment: a whole number.
+            amount: a whole number.
 
         Returns:
             ``int``
@@ -565,16 +567,16 @@ class StringCommands(AwaitedFace[S]):
         Since Redis 1.0.0, Valkey 1.0.0.
         See https://redis.io/docs/latest/commands/incrby/
         """
-        return await self._run(INCRBY, ("INCRBY", key, increment))
+        return await self._run(INCRBY, ("INCRBY", key, amount))
 
-    async def incrbyfloat(self, key: Key, /, increment: float = 1.0) -> float:
+    async def incrbyfloat(self, key: Key, /, amount: float = 1.0) -> float:
         """Add a floating point number to a key, taking a missing one as 0, and return the result.
 
         ``INCRBYFLOAT key increment``
 
         Args:
             key: a key, as text or bytes.
-            increment: a number.
+            amount: a number.
 
         Returns:
             ``float``
@@ -583,7 +585,7 @@ class StringCommands(AwaitedFace[S]):
         Since Redis 2.6.0, Valkey 2.6.0.
         See https://redis.io/docs/latest/commands/incrbyfloat/
         """
-        return await self._run(INCRBYFLOAT, ("INCRBYFLOAT", key, increment))
+        return await self._run(INCRBYFLOAT, ("INCRBYFLOAT", key, amount))
 
     @overload
     async def increx(
@@ -665,6 +667,7 @@ class StringCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since Redis 8.8.0.
         See https://redis.io/docs/latest/commands/increx/
+        Not yet confirmed on a live server.
         """
         words = encode_increx(key, byfloat, byint, saturate, lbound, ubound, ex, px, exat, pxat, persist, enx)
         if byfloat is not None:
@@ -977,6 +980,7 @@ class StringCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since Redis 1.0.0, Valkey 1.0.0.
         See https://redis.io/docs/latest/commands/set/
+        Not yet confirmed on a live server: IFNE, IFDEQ, IFDNE.
         """
         words = encode_set(key, value, nx, xx, ifeq, ifne, ifdeq, ifdne, get, ex, px, exat, pxat, keepttl)
         if get:
@@ -1093,9 +1097,9 @@ class QueuedStringCommands(QueuedFace[S]):
         """Queue DECR; arguments and result as awaited."""
         return self._queue(DECR, encode_decr(key, amount))
 
-    def decrby(self, key: Key, /, decrement: int = 1) -> Queued[int]:
+    def decrby(self, key: Key, /, amount: int = 1) -> Queued[int]:
         """Queue DECRBY; arguments and result as awaited."""
-        return self._queue(DECRBY, ("DECRBY", key, decrement))
+        return self._queue(DECRBY, ("DECRBY", key, amount))
 
     def delex(
         self,
@@ -1152,13 +1156,13 @@ class QueuedStringCommands(QueuedFace[S]):
         """Queue INCR; arguments and result as awaited."""
         return self._queue(INCR, encode_incr(key, amount))
 
-    def incrby(self, key: Key, /, increment: int = 1) -> Queued[int]:
+    def incrby(self, key: Key, /, amount: int = 1) -> Queued[int]:
         """Queue INCRBY; arguments and result as awaited."""
-        return self._queue(INCRBY, ("INCRBY", key, increment))
+        return self._queue(INCRBY, ("INCRBY", key, amount))
 
-    def incrbyfloat(self, key: Key, /, increment: float = 1.0) -> Queued[float]:
+    def incrbyfloat(self, key: Key, /, amount: float = 1.0) -> Queued[float]:
         """Queue INCRBYFLOAT; arguments and result as awaited."""
-        return self._queue(INCRBYFLOAT, ("INCRBYFLOAT", key, increment))
+        return self._queue(INCRBYFLOAT, ("INCRBYFLOAT", key, amount))
 
     @overload
     def increx(

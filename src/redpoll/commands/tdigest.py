@@ -119,6 +119,7 @@ class TdigestCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since RedisBloom 2.4.0.
         See https://redis.io/docs/latest/commands/tdigest.add/
+        Not yet confirmed on a live server.
         """
         return await self._run(TDIGEST_ADD, encode_tdigest_add(key, values))
 
@@ -137,6 +138,7 @@ class TdigestCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since RedisBloom 2.4.0.
         See https://redis.io/docs/latest/commands/tdigest.byrank/
+        Not yet confirmed on a live server.
         """
         return await self._run(TDIGEST_BYRANK, encode_tdigest_byrank(key, ranks))
 
@@ -155,6 +157,7 @@ class TdigestCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since RedisBloom 2.4.0.
         See https://redis.io/docs/latest/commands/tdigest.byrevrank/
+        Not yet confirmed on a live server.
         """
         return await self._run(TDIGEST_BYREVRANK, encode_tdigest_byrevrank(key, reverse_ranks))
 
@@ -173,6 +176,7 @@ class TdigestCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since RedisBloom 2.4.0.
         See https://redis.io/docs/latest/commands/tdigest.cdf/
+        Not yet confirmed on a live server.
         """
         return await self._run(TDIGEST_CDF, encode_tdigest_cdf(key, values))
 
@@ -191,6 +195,7 @@ class TdigestCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RedisBloom 2.4.0.
         See https://redis.io/docs/latest/commands/tdigest.create/
+        Not yet confirmed on a live server.
         """
         return await self._run(TDIGEST_CREATE, encode_tdigest_create(key, compression))
 
@@ -208,6 +213,7 @@ class TdigestCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RedisBloom 2.4.0.
         See https://redis.io/docs/latest/commands/tdigest.info/
+        Not yet confirmed on a live server.
         """
         return await self._run(TDIGEST_INFO, ("TDIGEST.INFO", key))
 
@@ -225,6 +231,7 @@ class TdigestCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RedisBloom 2.4.0.
         See https://redis.io/docs/latest/commands/tdigest.max/
+        Not yet confirmed on a live server.
         """
         return await self._run(TDIGEST_MAX, ("TDIGEST.MAX", key))
 
@@ -252,6 +259,7 @@ class TdigestCommands(AwaitedFace[S]):
         Complexity: O(N*K).
         Since RedisBloom 2.4.0.
         See https://redis.io/docs/latest/commands/tdigest.merge/
+        Not yet confirmed on a live server.
         """
         return await self._run(
             TDIGEST_MERGE, encode_tdigest_merge(destination_key, _a.spread(source_keys), compression, override)
@@ -271,6 +279,7 @@ class TdigestCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RedisBloom 2.4.0.
         See https://redis.io/docs/latest/commands/tdigest.min/
+        Not yet confirmed on a live server.
         """
         return await self._run(TDIGEST_MIN, ("TDIGEST.MIN", key))
 
@@ -289,6 +298,7 @@ class TdigestCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since RedisBloom 2.4.0.
         See https://redis.io/docs/latest/commands/tdigest.quantile/
+        Not yet confirmed on a live server.
         """
         return await self._run(TDIGEST_QUANTILE, encode_tdigest_quantile(key, quantiles))
 
@@ -307,6 +317,7 @@ class TdigestCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since RedisBloom 2.4.0.
         See https://redis.io/docs/latest/commands/tdigest.rank/
+        Not yet confirmed on a live server.
         """
         return await self._run(TDIGEST_RANK, encode_tdigest_rank(key, values))
 
@@ -324,6 +335,7 @@ class TdigestCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RedisBloom 2.4.0.
         See https://redis.io/docs/latest/commands/tdigest.reset/
+        Not yet confirmed on a live server.
         """
         return await self._run(TDIGEST_RESET, ("TDIGEST.RESET", key))
 
@@ -342,6 +354,7 @@ class TdigestCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since RedisBloom 2.4.0.
         See https://redis.io/docs/latest/commands/tdigest.revrank/
+        Not yet confirmed on a live server.
         """
         return await self._run(TDIGEST_REVRANK, encode_tdigest_revrank(key, values))
 
@@ -361,6 +374,7 @@ class TdigestCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since RedisBloom 2.4.0.
         See https://redis.io/docs/latest/commands/tdigest.trimmed_mean/
+        Not yet confirmed on a live server.
         """
         return await self._run(TDIGEST_TRIMMED_MEAN, ("TDIGEST.TRIMMED_MEAN", key, low_cut_quantile, high_cut_quantile))
 

@@ -656,6 +656,7 @@ class TimeseriesCommands(AwaitedFace[S]):
         Complexity: O(M), O(1).
         Since RedisTimeSeries 1.0.0.
         See https://redis.io/docs/latest/commands/ts.add/
+        Not yet confirmed on a live server.
         """
         return await self._run(
             TS_ADD,
@@ -693,6 +694,7 @@ class TimeseriesCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since RedisTimeSeries 1.0.0.
         See https://redis.io/docs/latest/commands/ts.alter/
+        Not yet confirmed on a live server.
         """
         return await self._run(TS_ALTER, encode_ts_alter(key, retention, chunk_size, duplicate_policy, ignore, labels))
 
@@ -727,6 +729,7 @@ class TimeseriesCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RedisTimeSeries 1.0.0.
         See https://redis.io/docs/latest/commands/ts.create/
+        Not yet confirmed on a live server.
         """
         return await self._run(
             TS_CREATE, encode_ts_create(key, retention, encoding, chunk_size, duplicate_policy, ignore, labels)
@@ -774,6 +777,7 @@ class TimeseriesCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RedisTimeSeries 1.0.0.
         See https://redis.io/docs/latest/commands/ts.createrule/
+        Not yet confirmed on a live server.
         """
         return await self._run(
             TS_CREATERULE, encode_ts_createrule(sourcekey, destkey, aggregator, bucketduration, aligntimestamp)
@@ -814,6 +818,7 @@ class TimeseriesCommands(AwaitedFace[S]):
         Complexity: O(M), O(1).
         Since RedisTimeSeries 1.0.0.
         See https://redis.io/docs/latest/commands/ts.decrby/
+        Not yet confirmed on a live server.
         """
         return await self._run(
             TS_DECRBY,
@@ -838,6 +843,7 @@ class TimeseriesCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since RedisTimeSeries 1.6.0.
         See https://redis.io/docs/latest/commands/ts.del/
+        Not yet confirmed on a live server.
         """
         return await self._run(TS_DEL, ("TS.DEL", key, fromtimestamp, totimestamp))
 
@@ -856,6 +862,7 @@ class TimeseriesCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RedisTimeSeries 1.0.0.
         See https://redis.io/docs/latest/commands/ts.deleterule/
+        Not yet confirmed on a live server.
         """
         return await self._run(TS_DELETERULE, ("TS.DELETERULE", sourcekey, destkey))
 
@@ -874,6 +881,7 @@ class TimeseriesCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RedisTimeSeries 1.0.0.
         See https://redis.io/docs/latest/commands/ts.get/
+        Not yet confirmed on a live server.
         """
         return await self._run(TS_GET, encode_ts_get(key, latest))
 
@@ -912,6 +920,7 @@ class TimeseriesCommands(AwaitedFace[S]):
         Complexity: O(M), O(1).
         Since RedisTimeSeries 1.0.0.
         See https://redis.io/docs/latest/commands/ts.incrby/
+        Not yet confirmed on a live server.
         """
         return await self._run(
             TS_INCRBY,
@@ -933,6 +942,7 @@ class TimeseriesCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RedisTimeSeries 1.0.0.
         See https://redis.io/docs/latest/commands/ts.info/
+        Not yet confirmed on a live server.
         """
         return await self._run(TS_INFO, encode_ts_info(key, debug))
 
@@ -950,6 +960,7 @@ class TimeseriesCommands(AwaitedFace[S]):
         Complexity: O(N*M), O(N).
         Since RedisTimeSeries 1.0.0.
         See https://redis.io/docs/latest/commands/ts.madd/
+        Not yet confirmed on a live server.
         """
         return await self._run(TS_MADD, encode_ts_madd(ktvs))
 
@@ -976,6 +987,7 @@ class TimeseriesCommands(AwaitedFace[S]):
         Complexity: O(n).
         Since RedisTimeSeries 1.0.0.
         See https://redis.io/docs/latest/commands/ts.mget/
+        Not yet confirmed on a live server.
         """
         return await self._run(TS_MGET, encode_ts_mget(filterexprs, latest, withlabels, selected_labels))
 
@@ -995,6 +1007,7 @@ class TimeseriesCommands(AwaitedFace[S]):
         Complexity: O(n/m+k).
         Since RedisTimeSeries 1.0.0.
         See https://redis.io/docs/latest/commands/ts.mrange/
+        Not yet confirmed on a live server.
         """
         return await self._run(TS_MRANGE, encode_ts_mrange(fromtimestamp, totimestamp, args))
 
@@ -1014,6 +1027,7 @@ class TimeseriesCommands(AwaitedFace[S]):
         Complexity: O(n/m+k).
         Since RedisTimeSeries 1.4.0.
         See https://redis.io/docs/latest/commands/ts.mrevrange/
+        Not yet confirmed on a live server.
         """
         return await self._run(TS_MREVRANGE, encode_ts_mrevrange(fromtimestamp, totimestamp, args))
 
@@ -1057,6 +1071,7 @@ class TimeseriesCommands(AwaitedFace[S]):
         Complexity: O(numkeys*(n/m+k)).
         Since RedisTimeSeries 8.10.0.
         See https://redis.io/docs/latest/commands/ts.nrange/
+        Not yet confirmed on a live server.
         """
         return await self._run(
             TS_NRANGE,
@@ -1116,6 +1131,7 @@ class TimeseriesCommands(AwaitedFace[S]):
         Complexity: O(numkeys*(n/m+k)).
         Since RedisTimeSeries 8.10.0.
         See https://redis.io/docs/latest/commands/ts.nrevrange/
+        Not yet confirmed on a live server.
         """
         return await self._run(
             TS_NREVRANGE,
@@ -1149,6 +1165,7 @@ class TimeseriesCommands(AwaitedFace[S]):
         Complexity: O(n).
         Since RedisTimeSeries 1.0.0.
         See https://redis.io/docs/latest/commands/ts.queryindex/
+        Not yet confirmed on a live server.
         """
         return await self._run(TS_QUERYINDEX, encode_ts_queryindex(filterexprs))
 
@@ -1170,6 +1187,7 @@ class TimeseriesCommands(AwaitedFace[S]):
         Complexity: O(n).
         Since RedisTimeSeries 8.10.0.
         See https://redis.io/docs/latest/commands/ts.querylabels/
+        Not yet confirmed on a live server.
         """
         return await self._run(TS_QUERYLABELS, encode_ts_querylabels(labels, values, filter))
 
@@ -1214,6 +1232,7 @@ class TimeseriesCommands(AwaitedFace[S]):
         Complexity: O(n/m+k).
         Since RedisTimeSeries 1.0.0.
         See https://redis.io/docs/latest/commands/ts.range/
+        Not yet confirmed on a live server.
         """
         return await self._run(
             TS_RANGE,
@@ -1258,6 +1277,7 @@ class TimeseriesCommands(AwaitedFace[S]):
         Complexity: O(log(n)+k).
         Since RedisTimeSeries 8.10.0.
         See https://redis.io/docs/latest/commands/ts.read/
+        Not yet confirmed on a live server.
         """
         return await self._run(TS_READ, encode_ts_read(key, timestamp, block, max_count))
 
@@ -1302,6 +1322,7 @@ class TimeseriesCommands(AwaitedFace[S]):
         Complexity: O(n/m+k).
         Since RedisTimeSeries 1.4.0.
         See https://redis.io/docs/latest/commands/ts.revrange/
+        Not yet confirmed on a live server.
         """
         return await self._run(
             TS_REVRANGE,

@@ -90,6 +90,7 @@ class TopkCommands(AwaitedFace[S]):
         Complexity: O(n * k).
         Since RedisBloom 2.0.0.
         See https://redis.io/docs/latest/commands/topk.add/
+        Not yet confirmed on a live server.
         """
         return await self._run(TOPK_ADD, encode_topk_add(key, items))
 
@@ -109,6 +110,7 @@ class TopkCommands(AwaitedFace[S]):
         Since RedisBloom 2.0.0.
         Deprecated since 2.4.
         See https://redis.io/docs/latest/commands/topk.count/
+        Not yet confirmed on a live server.
         """
         return await self._run(TOPK_COUNT, encode_topk_count(key, items))
 
@@ -127,6 +129,7 @@ class TopkCommands(AwaitedFace[S]):
         Complexity: O(n * k * incr).
         Since RedisBloom 2.0.0.
         See https://redis.io/docs/latest/commands/topk.incrby/
+        Not yet confirmed on a live server.
         """
         return await self._run(TOPK_INCRBY, encode_topk_incrby(key, mapping))
 
@@ -144,6 +147,7 @@ class TopkCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RedisBloom 2.0.0.
         See https://redis.io/docs/latest/commands/topk.info/
+        Not yet confirmed on a live server.
         """
         return await self._run(TOPK_INFO, ("TOPK.INFO", key))
 
@@ -162,6 +166,7 @@ class TopkCommands(AwaitedFace[S]):
         Complexity: O(k*log(k)).
         Since RedisBloom 2.0.0.
         See https://redis.io/docs/latest/commands/topk.list/
+        Not yet confirmed on a live server.
         """
         return await self._run(TOPK_LIST, encode_topk_list(key, withcount))
 
@@ -180,6 +185,7 @@ class TopkCommands(AwaitedFace[S]):
         Complexity: O(n).
         Since RedisBloom 2.0.0.
         See https://redis.io/docs/latest/commands/topk.query/
+        Not yet confirmed on a live server.
         """
         return await self._run(TOPK_QUERY, encode_topk_query(key, items))
 
@@ -199,6 +205,7 @@ class TopkCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since RedisBloom 2.0.0.
         See https://redis.io/docs/latest/commands/topk.reserve/
+        Not yet confirmed on a live server.
         """
         return await self._run(TOPK_RESERVE, encode_topk_reserve(key, topk, params))
 

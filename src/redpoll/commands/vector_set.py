@@ -56,7 +56,7 @@ VSIM_WITHSCORES_WITHATTRIBS: Final[Spec[dict[Text, tuple[float, Text | None]]]] 
 
 def encode_vadd(
     key: Key,
-    vector: Many[float] | bytes,
+    vector: Many[float] | bytes | bytearray | memoryview,
     element: Value,
     reduce: int | None,
     cas: bool,
@@ -126,7 +126,7 @@ def encode_vrange(key: Key, start: Value, end: Value, count: int | None) -> tupl
 
 def encode_vsim(
     key: Key,
-    vector: Many[float] | bytes | None,
+    query: Many[float] | bytes | bytearray | memoryview | str | None,
     element: Value | None,
     withscores: bool,
     withattribs: bool,
@@ -141,12 +141,14 @@ def encode_vsim(
     """Return the words of VSIM."""
     words: list[Arg] = ["VSIM"]
     words.append(key)
-    if vector is not None and element is None:
-        words += _a.vector("VSIM", vector)
-    elif element is not None and vector is None:
+    if element is not None and query is None:
         words += ("ELE", element)
+    elif query is None or element is not None:
+        raise _a.exactly_one("VSIM", ("query", "element"))
+    elif isinstance(query, str):
+        words += ("ELE", query)
     else:
-        raise _a.exactly_one("VSIM", ("vector", "element"))
+        words += _a.vector("VSIM", query)
     if withscores:
         words.append("WITHSCORES")
     if withattribs:
@@ -177,7 +179,7 @@ class VectorSetCommands(AwaitedFace[S]):
         self,
         key: Key,
         /,
-        vector: Many[float] | bytes,
+        vector: Many[float] | bytes | bytearray | memoryview,
         element: Value,
         *,
         reduce: int | None = None,
@@ -195,7 +197,7 @@ class VectorSetCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            vector: a collection: ``float] | bytes`` each.
+            vector: ``Many[float] | bytes | bytearray | memoryview``.
             element: text, bytes or a number.
             reduce: a whole number.
             cas: off by default.
@@ -409,6 +411,7 @@ class VectorSetCommands(AwaitedFace[S]):
 
         Since Redis 8.4.0.
         See https://redis.io/docs/latest/commands/vrange/
+        Not yet confirmed on a live server.
         """
         return await self._run(VRANGE, encode_vrange(key, start, end, count))
 
@@ -452,7 +455,7 @@ class VectorSetCommands(AwaitedFace[S]):
         self,
         key: Key,
         /,
-        vector: Many[float] | bytes | None = None,
+        query: Many[float] | bytes | bytearray | memoryview | str | None = None,
         *,
         element: Value | None = None,
         withscores: Literal[True],
@@ -471,7 +474,7 @@ class VectorSetCommands(AwaitedFace[S]):
         self,
         key: Key,
         /,
-        vector: Many[float] | bytes | None = None,
+        query: Many[float] | bytes | bytearray | memoryview | str | None = None,
         *,
         element: Value | None = None,
         withscores: Literal[True],
@@ -490,7 +493,7 @@ class VectorSetCommands(AwaitedFace[S]):
         self,
         key: Key,
         /,
-        vector: Many[float] | bytes | None = None,
+        query: Many[float] | bytes | bytearray | memoryview | str | None = None,
         *,
         element: Value | None = None,
         withscores: Literal[False] = False,
@@ -509,7 +512,7 @@ class VectorSetCommands(AwaitedFace[S]):
         self,
         key: Key,
         /,
-        vector: Many[float] | bytes | None = None,
+        query: Many[float] | bytes | bytearray | memoryview | str | None = None,
         *,
         element: Value | None = None,
         withscores: Literal[False] = False,
@@ -528,7 +531,7 @@ class VectorSetCommands(AwaitedFace[S]):
         self,
         key: Key,
         /,
-        vector: Many[float] | bytes | None = None,
+        query: Many[float] | bytes | bytearray | memoryview | str | None = None,
         *,
         element: Value | None = None,
         withscores: bool = False,
@@ -546,7 +549,7 @@ class VectorSetCommands(AwaitedFace[S]):
         self,
         key: Key,
         /,
-        vector: Many[float] | bytes | None = None,
+        query: Many[float] | bytes | bytearray | memoryview | str | None = None,
         *,
         element: Value | None = None,
         withscores: bool = False,
@@ -565,7 +568,7 @@ class VectorSetCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            vector: a collection: ``float] | bytes`` each.
+            query: ``Many[float] | bytes | bytearray | memoryview | str``.
             element: text, bytes or a number.
             withscores: off by default.
             withattribs: off by default.
@@ -587,7 +590,7 @@ class VectorSetCommands(AwaitedFace[S]):
         See https://redis.io/docs/latest/commands/vsim/
         """
         words = encode_vsim(
-            key, vector, element, withscores, withattribs, count, epsilon, ef, filter, filter_ef, truth, nothread
+            key, query, element, withscores, withattribs, count, epsilon, ef, filter, filter_ef, truth, nothread
         )
         if withscores and withattribs:
             return await self._run(VSIM_WITHSCORES_WITHATTRIBS, words)
@@ -607,7 +610,7 @@ class QueuedVectorSetCommands(QueuedFace[S]):
         self,
         key: Key,
         /,
-        vector: Many[float] | bytes,
+        vector: Many[float] | bytes | bytearray | memoryview,
         element: Value,
         *,
         reduce: int | None = None,
@@ -712,7 +715,7 @@ class QueuedVectorSetCommands(QueuedFace[S]):
         self,
         key: Key,
         /,
-        vector: Many[float] | bytes | None = None,
+        query: Many[float] | bytes | bytearray | memoryview | str | None = None,
         *,
         element: Value | None = None,
         withscores: Literal[True],
@@ -731,7 +734,7 @@ class QueuedVectorSetCommands(QueuedFace[S]):
         self,
         key: Key,
         /,
-        vector: Many[float] | bytes | None = None,
+        query: Many[float] | bytes | bytearray | memoryview | str | None = None,
         *,
         element: Value | None = None,
         withscores: Literal[True],
@@ -750,7 +753,7 @@ class QueuedVectorSetCommands(QueuedFace[S]):
         self,
         key: Key,
         /,
-        vector: Many[float] | bytes | None = None,
+        query: Many[float] | bytes | bytearray | memoryview | str | None = None,
         *,
         element: Value | None = None,
         withscores: Literal[False] = False,
@@ -769,7 +772,7 @@ class QueuedVectorSetCommands(QueuedFace[S]):
         self,
         key: Key,
         /,
-        vector: Many[float] | bytes | None = None,
+        query: Many[float] | bytes | bytearray | memoryview | str | None = None,
         *,
         element: Value | None = None,
         withscores: Literal[False] = False,
@@ -788,7 +791,7 @@ class QueuedVectorSetCommands(QueuedFace[S]):
         self,
         key: Key,
         /,
-        vector: Many[float] | bytes | None = None,
+        query: Many[float] | bytes | bytearray | memoryview | str | None = None,
         *,
         element: Value | None = None,
         withscores: bool = False,
@@ -806,7 +809,7 @@ class QueuedVectorSetCommands(QueuedFace[S]):
         self,
         key: Key,
         /,
-        vector: Many[float] | bytes | None = None,
+        query: Many[float] | bytes | bytearray | memoryview | str | None = None,
         *,
         element: Value | None = None,
         withscores: bool = False,
@@ -821,7 +824,7 @@ class QueuedVectorSetCommands(QueuedFace[S]):
     ) -> Queued[dict[S, tuple[float, S | None]] | dict[S, float] | dict[S, S | None] | list[S]]:
         """Queue VSIM; arguments and result as awaited."""
         words = encode_vsim(
-            key, vector, element, withscores, withattribs, count, epsilon, ef, filter, filter_ef, truth, nothread
+            key, query, element, withscores, withattribs, count, epsilon, ef, filter, filter_ef, truth, nothread
         )
         if withscores and withattribs:
             return self._queue(VSIM_WITHSCORES_WITHATTRIBS, words)

@@ -120,7 +120,7 @@ async def test_one_node(node: EmbeddedServer, covered: set[str]) -> None:
         for c in clients:
             (stats,) = await c.cluster_slot_stats(slotsrange=(SLOT, SLOT))
             assert (stats.slot, stats.key_count) == (SLOT, 1)
-            (most,) = await c.cluster_slot_stats(orderby="KEY-COUNT", limit=1, order="DESC")
+            (most,) = await c.cluster_slot_stats(orderby="KEY-COUNT", limit=1, desc=True)
             assert most.slot == SLOT
             assert (await c.cluster_bumpepoch()).split()[0] in ("BUMPED", "STILL")
         assert await same(clients, lambda c: c.cluster_links()) == []

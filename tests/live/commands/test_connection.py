@@ -25,10 +25,11 @@ CASES: list[Case] = [
     case(lambda c: c.client_list(type="PUBSUB"), []),
     case(lambda c: c.client_list(type="NORMAL"), lambda v: "peer" in [x.name for x in v]),
     case(lambda c, i: c.client_list(id=[i]), lambda v: [x.cmd for x in v] == ["client|list"], given="CLIENT ID"),
+    case(lambda c, i: c.client_list(id=i), lambda v: [x.cmd for x in v] == ["client|list"], given="CLIENT ID"),
     case(lambda c: c.client_list(name="peer"), lambda v: [x.name for x in v] == ["peer"], only="valkey"),
     case(lambda c: c.client_list(not_name="peer", user="default"), lambda v: len(v) == 1, only="valkey"),
-    case(lambda c: c.client_list(skipme="YES", db=0), lambda v: [x.name for x in v] == ["peer"], only="valkey"),
-    case(lambda c: c.client_list(not_id=[10**9], maxage=10**6), [], only="valkey"),
+    case(lambda c: c.client_list(skipme=True, db=0), lambda v: [x.name for x in v] == ["peer"], only="valkey"),
+    case(lambda c: c.client_list(not_id=10**9, maxage=10**6), [], only="valkey"),
     case(lambda c: c.client_pause(1), True),
     case(lambda c: c.client_pause(1, write=True), True),
     case(lambda c: c.client_trackinginfo(), TrackingInfo(["off"], -1, [])),
@@ -55,7 +56,7 @@ async def test_kill(table: Table, server: EmbeddedServer, peer: Raw) -> None:
     assert await c.client_kill(id=peer.call("CLIENT", "ID")) == 1
     assert await c.client_kill(id=10**9, type="NORMAL") == 0
     assert await c.client_kill(user="default", addr="127.0.0.1:1", laddr=f"127.0.0.1:{server.port}") == 0
-    assert await c.client_kill(skipme="YES", maxage=10**6) == 0
+    assert await c.client_kill(skipme=True, maxage=10**6) == 0
     if table.kind == "valkey":
         with Raw(server.port) as other:
             other.call("CLIENT", "SETNAME", "other")

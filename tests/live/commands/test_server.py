@@ -98,6 +98,9 @@ CONFIG: list[Case] = [
     case(lambda c: c.config_resetstat(), True),
     case(lambda c: c.config_rewrite(), Raises("config file", ServerError)),
     case(lambda c: c.config_set({"timeout": 0, "maxmemory": "0"}), True),
+    case(lambda c: c.config_set("timeout", 0), True),
+    case(lambda c: c.config_set(parameter="timeout", value="0"), True),
+    case(lambda c: c.config_set(mapping={"timeout": 0}), True),
     case(lambda c: c.config_set({"none": 1}), Raises("Unknown option|Unsupported", ServerError)),
 ]
 

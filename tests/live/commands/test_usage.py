@@ -14,6 +14,7 @@ import pytest
 from redpoll import Redis
 from redpoll.errors import ServerError, UsageError
 from redpoll.testing import EmbeddedServer
+from redpoll.values import BitGet, BitIncrBy, BitSet, GrepExact, GrepGlob
 from tests.live.commands.cases import Raises, Table, case
 
 Call = Callable[[Any], Awaitable[Any]]
@@ -60,6 +61,21 @@ EXCLUSIVE: list[tuple[str, str, Call]] = [
     ("HEXPIRE", "at most one of", lambda c: c.hexpire("h", 1, "f", xx=True, lt=True)),
     ("ZRANGE", "at most one of byscore, bylex", lambda c: c.zrange("z", 0, 1, byscore=True, bylex=True)),
     ("ZRANGE", "must be given together", lambda c: c.zrange("z", 0, 1, byscore=True, offset=1)),
+    ("CLUSTER SLOT-STATS", "exactly one of slotsrange, orderby", lambda c: c.cluster_slot_stats()),
+    (
+        "CLUSTER SLOT-STATS",
+        "at most one of asc, desc",
+        lambda c: c.cluster_slot_stats(orderby="CPU-USEC", asc=True, desc=True),
+    ),
+    ("CLUSTER SLOT-STATS", "need orderby", lambda c: c.cluster_slot_stats(slotsrange=(0, 1), limit=1)),
+    ("CLUSTER SLOT-STATS", "orderby must be one of", lambda c: c.cluster_slot_stats(orderby="SIZE")),
+    ("CONFIG SET", "a mapping, or a parameter", lambda c: c.config_set("timeout")),
+    ("CONFIG SET", "a mapping, or a parameter", lambda c: c.config_set({"timeout": 1}, mapping={"timeout": 1})),
+    ("AROP", "exactly one of operation, match", lambda c: c.arop("a", 0, 1)),
+    ("AROP", "exactly one of operation, match", lambda c: c.arop("a", 0, 1, "SUM", match="x")),
+    ("AROP", "operation must be one of", lambda c: c.arop("a", 0, 1, "MATCH")),
+    ("VSIM", "exactly one of query, element", lambda c: c.vsim("v")),
+    ("VSIM", "exactly one of query, element", lambda c: c.vsim("v", "a", element="a")),
     ("SORT", "at most one of asc, desc", lambda c: c.sort("l", asc=True, desc=True)),
     ("GEOSEARCH", "exactly one of", lambda c: c.geosearch("g", frommember="m")),
     ("GEOSEARCH", "any needs count", lambda c: c.geosearch("g", frommember="m", byradius=(1, "M"), any=True)),
@@ -89,19 +105,22 @@ EMPTY: list[tuple[str, str, Call]] = [
     ("XDEL", "ids", lambda c: c.xdel("x")),
     ("BLPOP", "keys", lambda c: c.blpop([])),
     ("GEOADD", "members", lambda c: c.geoadd("g")),
-    ("BITFIELD_RO", "gets", lambda c: c.bitfield_ro("b", gets=[])),
     ("CONFIG SET", "mapping", lambda c: c.config_set({})),
+    ("SORT", "get", lambda c: c.sort("l", get=[])),
+    ("CLIENT LIST", "id", lambda c: c.client_list(id=())),
+    ("ARGREP", "predicates", lambda c: c.argrep("a", 0, 1)),
+    ("VADD", "vector", lambda c: c.vadd("v", [], "e")),
 ]
 
 SINGLE: list[tuple[str, str, Call]] = [
     ("EVAL", "keys", lambda c: c.eval("return 1", "key")),
     ("EVAL", "args", lambda c: c.eval("return 1", [], "arg")),
     ("FCALL", "keys", lambda c: c.fcall("f", b"key")),
-    ("SORT", "get", lambda c: c.sort("l", get="w_*")),
     ("ZUNION", "weights", lambda c: c.zunion("z", weights=2)),
     ("ZUNION", "weights", lambda c: c.zunion("z", weights="2")),
-    ("CLIENT LIST", "id", lambda c: c.client_list(id="7")),
-    ("BITFIELD_RO", "gets", lambda c: c.bitfield_ro("b", gets="u8")),
+    ("EVAL", "nothing can follow them", lambda c: c.eval("return 1", [], [], "arg")),
+    ("EVAL", "in no collection", lambda c: c.eval("return 1", 1, ["key"])),
+    ("EVALSHA_RO", "in no collection", lambda c: c.evalsha_ro("sha", 0, (), "arg")),
     ("GEOADD", "members", lambda c: c.geoadd("g", "abc")),
     ("HSET", "mapping", lambda c: c.hset("h", mapping="fv")),
     ("MSET", "mapping", lambda c: c.mset([("a", 1)])),
@@ -125,13 +144,44 @@ TOGETHER: list[tuple[str, str, Call]] = [
 """Options that do not go together, which no spec tells."""
 
 
+VALUES_OF_THEIR_OWN: list[tuple[str, str, Call]] = [
+    (
+        "BITFIELD",
+        "number 2 must be a BitGet, BitSet or BitIncrBy, not tuple",
+        lambda c: c.bitfield("b", BitGet("u8", 0), ("GET", "u8", 0)),
+    ),
+    ("BITFIELD", "number 1: encoding must be 'u1' to 'u63' or", lambda c: c.bitfield("b", BitGet("u64", 0))),
+    ("BITFIELD", "number 1: encoding", lambda c: c.bitfield("b", BitSet("i65", 0, 1))),
+    ("BITFIELD", "number 1: encoding", lambda c: c.bitfield("b", BitIncrBy("8", 0, 1))),
+    ("BITFIELD", "number 1: encoding", lambda c: c.bitfield("b", BitGet("U8", 0))),
+    ("BITFIELD", "number 1: encoding", lambda c: c.bitfield("b", BitGet(b"u8", 0))),
+    ("BITFIELD", "number 1: offset must be", lambda c: c.bitfield("b", BitGet("u8", -1))),
+    ("BITFIELD", "number 1: offset must be", lambda c: c.bitfield("b", BitGet("u8", "#-1"))),
+    ("BITFIELD", "number 1: offset must be", lambda c: c.bitfield("b", BitGet("u8", 1.5))),
+    ("BITFIELD", "number 1: overflow must be one of 'WRAP'", lambda c: c.bitfield("b", BitSet("u8", 0, 1, "CLAMP"))),
+    ("BITFIELD", "argument 5 is NoneType", lambda c: c.bitfield("b", BitSet("u8", 0, None))),
+    ("BITFIELD_RO", "number 1 must be a BitGet, not BitSet", lambda c: c.bitfield_ro("b", BitSet("u8", 0, 1))),
+    ("ARGREP", "number 1 must be a GrepExact, .* not str", lambda c: c.argrep("a", 0, 1, "x")),
+    ("ARGREP", "251 were given, and at most 250", lambda c: c.argrep("a", 0, 1, *[GrepExact("x")] * 251)),
+    ("ARGREP", "combine must be one of", lambda c: c.argrep("a", 0, 1, GrepGlob("x*"), combine="XOR")),
+    ("VADD", "4 bytes each are needed, and 3 bytes", lambda c: c.vadd("v", b"abc", "e")),
+    ("VSIM", "4 bytes each are needed, and 0 bytes", lambda c: c.vsim("v", b"")),
+    ("EVAL", "numkeys is 2, and 1 keys and arguments follow", lambda c: c.eval("return 1", 2, "k")),
+    ("FCALL_RO", "numkeys is -1, and 0 keys", lambda c: c.fcall_ro("f", -1)),
+    ("EVALSHA", "argument 2 is bool", lambda c: c.evalsha("sha", True, "k")),
+]
+"""What typed values of small languages must be; no error repeats a user's text."""
+
+
 async def test_what_the_server_refuses(table: Table, subtests: pytest.Subtests) -> None:
     refused = [case(lambda c: c.expire("k", 2**62), Raises("invalid expire", ServerError), "SET k v")]
     await table.run(refused, subtests)
 
 
 @pytest.mark.parametrize(
-    "table", [VALUES, EXCLUSIVE, EMPTY, SINGLE, TOGETHER], ids=["value", "exclusive", "empty", "single", "together"]
+    "table",
+    [VALUES, EXCLUSIVE, EMPTY, SINGLE, TOGETHER, VALUES_OF_THEIR_OWN],
+    ids=["value", "exclusive", "empty", "single", "together", "own"],
 )
 async def test_refused(valkey: EmbeddedServer, subtests: pytest.Subtests, table: list[tuple[str, str, Call]]) -> None:
     for number, (command, message, call) in enumerate(table):

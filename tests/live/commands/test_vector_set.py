@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from array import array
 from typing import Any
 
 import pytest
@@ -58,6 +59,10 @@ CASES: list[Case] = [
     case(lambda c: c.vsetattr("v", "e2", "{}"), True, *V, then={"VGETATTR v e2": "{}"}),
     case(lambda c: c.vsetattr("v", "q", "{}"), False, *V),
     case(lambda c: c.vsim("v", element="e1"), ["e1", "e2"], *V),
+    case(lambda c: c.vsim("v", "e1"), ["e1", "e2"], *V),
+    case(lambda c: c.vsim("v", bytearray(EAST), count=1), ["e2"], *V),
+    case(lambda c: c.vsim("v", array("f", [0, 1]), count=1), ["e2"], *V),
+    case(lambda c: c.vsim("v", memoryview(array("f", [0, 1])), count=1, filter=".a > 1", filter_ef=5), [], *V),
     case(lambda c: c.vsim("v", [0, 1], count=1, withscores=False), ["e2"], *V),
     case(lambda c: c.vsim("v", element="e1", withscores=True), {"e1": 1.0, "e2": 0.5}, *V),
     case(lambda c: c.vsim("v", EAST, withattribs=True, truth=True), lambda v: v == {"e1": "{}", "e2": None}, *V),
