@@ -304,6 +304,26 @@ RULES: dict[str, tuple[list[dict[str, Any]], dict[str, Any], str, list[Case]]] =
         "(key: Key, /, at: int=0, count: float | None=None)",
         [(("k",), {}, ("k", 0)), (("k", 1, 2), {}, ("k", 1, "COUNT", 2))],
     ),
+    "yes or no behind a token is a bool that may be None": (
+        [KEY, oneof("skip", token("YES"), token("NO"), token="SKIPME", optional=True)],
+        {},
+        "(key: Key, /, *, skipme: bool | None=None)",
+        [
+            (("k",), {}, ("k",)),
+            (("k",), {"skipme": True}, ("k", "SKIPME", "YES")),
+            (("k",), {"skipme": False}, ("k", "SKIPME", "NO")),
+        ],
+    ),
+    "the overlay takes one value where rules take a collection": (
+        [KEY, leaf("pattern", "pattern", token="GET", optional=True, multiple=True, multiple_token=True),
+         leaf("id", INT, token="ID", optional=True, multiple=True)],
+        {"params": {"get": ParamPatch(type="Pattern | Many[Pattern]"), "id": ParamPatch(type="int | Many[int]")}},
+        "(key: Key, /, *, get: Pattern | Many[Pattern] | None=None, id: int | Many[int] | None=None)",
+        [
+            (("k",), {"get": "a*", "id": 0}, ("k", "GET", "a*", "ID", 0)),
+            (("k",), {"get": ["a*", b"b"], "id": (1, 2)}, ("k", "GET", "a*", "GET", b"b", "ID", 1, 2)),
+        ],
+    ),
     "the overlay drops nodes": (
         [oneof("form", leaf("old"), leaf("new", token="NEW"))],
         {"drop": ("old",)},

@@ -54,6 +54,18 @@ def test_every_exception_has_a_reason() -> None:
             assert len(reason) > 15
 
 
+@pytest.mark.parametrize("name", ["eval", "eval_ro", "evalsha", "evalsha_ro", "fcall", "fcall_ro"])
+@pytest.mark.parametrize(("keys", "args"), [((), ()), (("a",), ()), ((), ("x",)), (("a", b"b"), ("x", 1, 1.5))])
+def test_scripts_take_a_number_of_keys_as_well(name: str, keys: tuple[Any, ...], args: tuple[Any, ...]) -> None:
+    """The form that no enumerated call has: redis-py's, where keys and arguments follow their number."""
+    batch: Any = verify.Batched()
+    collections = getattr(batch, name)("s", keys, args)
+    in_a_row = getattr(batch, name)("s", len(keys), *keys, *args)
+    assert in_a_row == collections
+    assert in_a_row.words[1:] == ("s", len(keys), *keys, *args)
+    assert [in_a_row.words[at] for at in in_a_row.spec.key_positions(in_a_row.words)] == list(keys)
+
+
 # What it notices
 
 

@@ -527,7 +527,7 @@ class ClientCommands(AwaitedFace[S]):
             capa: ``CAPA``, text, bytes or a number. Since 9.0.0. Valkey only.
             ip: ``IP``, text, bytes or a number. Since 9.0.0. Valkey only.
             not_type: ``NOT-TYPE``, ``Literal['NORMAL', 'MASTER', 'PRIMARY', 'SLAVE', 'REPLICA', 'PUBSUB']``. Since 9.0.0. Valkey only.
-            not_id: ``NOT-ID``, ``int | Many[int]``. Since 9.0.0. Valkey only.
+            not_id: ``NOT-ID``, a whole number, or several. Since 9.0.0. Valkey only.
             not_user: ``NOT-USER``, text, bytes or a number. Since 9.0.0. Valkey only.
             not_addr: ``NOT-ADDR``, text, bytes or a number. Since 9.0.0. Valkey only.
             not_laddr: ``NOT-LADDR``, text, bytes or a number. Since 9.0.0. Valkey only.
@@ -616,7 +616,7 @@ class ClientCommands(AwaitedFace[S]):
 
         Args:
             type: ``TYPE``, ``Literal['NORMAL', 'MASTER', 'REPLICA', 'PUBSUB']``. Since 5.0.0.
-            id: ``ID``, ``int | Many[int]``. Since 6.2.0.
+            id: ``ID``, a whole number, or several. Since 6.2.0.
             user: ``USER``, text, bytes or a number. Since 8.1.0. Valkey only.
             addr: ``ADDR``, text, bytes or a number. Since 8.1.0. Valkey only.
             laddr: ``LADDR``, text, bytes or a number. Since 8.1.0. Valkey only.
@@ -631,7 +631,7 @@ class ClientCommands(AwaitedFace[S]):
             capa: ``CAPA``, text, bytes or a number. Since 9.0.0. Valkey only.
             ip: ``IP``, text, bytes or a number. Since 9.0.0. Valkey only.
             not_type: ``NOT-TYPE``, ``Literal['NORMAL', 'MASTER', 'REPLICA', 'PUBSUB']``. Since 9.0.0. Valkey only.
-            not_id: ``NOT-ID``, ``int | Many[int]``. Since 9.0.0. Valkey only.
+            not_id: ``NOT-ID``, a whole number, or several. Since 9.0.0. Valkey only.
             not_user: ``NOT-USER``, text, bytes or a number. Since 9.0.0. Valkey only.
             not_addr: ``NOT-ADDR``, text, bytes or a number. Since 9.0.0. Valkey only.
             not_laddr: ``NOT-LADDR``, text, bytes or a number. Since 9.0.0. Valkey only.

@@ -239,6 +239,9 @@ def encode_cluster_slot_stats(
         raise _a.exactly_one("CLUSTER SLOT-STATS", ("slotsrange", "orderby"))
     if slotsrange is not None and _a.no_tuple(slotsrange, 2):
         raise _a.not_a_tuple("CLUSTER SLOT-STATS", "slotsrange", 2)
+    metrics = ("KEY-COUNT", "CPU-USEC", "MEMORY-BYTES", "NETWORK-BYTES-IN", "NETWORK-BYTES-OUT")
+    if orderby is not None and _a.no_token(orderby, metrics):
+        raise _a.not_one_of("CLUSTER SLOT-STATS", "orderby", metrics)
     if orderby is None and (limit is not None or asc or desc):
         raise _a.refused("CLUSTER SLOT-STATS", "limit, asc and desc need orderby")
     if asc and desc:

@@ -131,8 +131,8 @@ class FunctionCommands(AwaitedFace[S]):
 
         Args:
             function: text, bytes or a number.
-            keys: ``Many[Key] | int``.
-            args: ``Many[Value] | Value``.
+            keys: the keys; or their number, where keys and arguments follow one by one.
+            args: the arguments; behind a number of keys, the first that follows it.
             more: any number of them: text, bytes or a number.
 
         Returns:
@@ -158,8 +158,8 @@ class FunctionCommands(AwaitedFace[S]):
 
         Args:
             function: text, bytes or a number.
-            keys: ``Many[Key] | int``.
-            args: ``Many[Value] | Value``.
+            keys: the keys; or their number, where keys and arguments follow one by one.
+            args: the arguments; behind a number of keys, the first that follows it.
             more: any number of them: text, bytes or a number.
 
         Returns:

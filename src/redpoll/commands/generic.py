@@ -914,7 +914,7 @@ class GenericCommands(AwaitedFace[S]):
             by: ``BY``, a glob-style pattern, as text or bytes.
             offset: a whole number.
             num: a whole number.
-            get: ``GET``, ``Pattern | Many[Pattern]``.
+            get: ``GET``, one glob-style pattern, or several.
             asc: add ``ASC``.
             desc: add ``DESC``.
             alpha: add ``ALPHA``.
@@ -988,7 +988,7 @@ class GenericCommands(AwaitedFace[S]):
             by: ``BY``, a glob-style pattern, as text or bytes.
             offset: a whole number.
             num: a whole number.
-            get: ``GET``, ``Pattern | Many[Pattern]``.
+            get: ``GET``, one glob-style pattern, or several.
             asc: add ``ASC``.
             desc: add ``DESC``.
             alpha: add ``ALPHA``.

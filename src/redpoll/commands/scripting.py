@@ -115,8 +115,8 @@ class ScriptingCommands(AwaitedFace[S]):
 
         Args:
             script: text, bytes or a number.
-            keys: ``Many[Key] | int``.
-            args: ``Many[Value] | Value``.
+            keys: the keys; or their number, where keys and arguments follow one by one.
+            args: the arguments; behind a number of keys, the first that follows it.
             more: any number of them: text, bytes or a number.
 
         Returns:
@@ -142,8 +142,8 @@ class ScriptingCommands(AwaitedFace[S]):
 
         Args:
             sha1: text, bytes or a number.
-            keys: ``Many[Key] | int``.
-            args: ``Many[Value] | Value``.
+            keys: the keys; or their number, where keys and arguments follow one by one.
+            args: the arguments; behind a number of keys, the first that follows it.
             more: any number of them: text, bytes or a number.
 
         Returns:
@@ -169,8 +169,8 @@ class ScriptingCommands(AwaitedFace[S]):
 
         Args:
             sha1: text, bytes or a number.
-            keys: ``Many[Key] | int``.
-            args: ``Many[Value] | Value``.
+            keys: the keys; or their number, where keys and arguments follow one by one.
+            args: the arguments; behind a number of keys, the first that follows it.
             more: any number of them: text, bytes or a number.
 
         Returns:
@@ -196,8 +196,8 @@ class ScriptingCommands(AwaitedFace[S]):
 
         Args:
             script: text, bytes or a number.
-            keys: ``Many[Key] | int``.
-            args: ``Many[Value] | Value``.
+            keys: the keys; or their number, where keys and arguments follow one by one.
+            args: the arguments; behind a number of keys, the first that follows it.
             more: any number of them: text, bytes or a number.
 
         Returns:

@@ -197,7 +197,7 @@ class VectorSetCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            vector: ``Many[float] | bytes | bytearray | memoryview``.
+            vector: numbers, or their bytes as 32-bit floats.
             element: text, bytes or a number.
             reduce: a whole number.
             cas: off by default.
@@ -568,7 +568,7 @@ class VectorSetCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            query: ``Many[float] | bytes | bytearray | memoryview | str``.
+            query: numbers, their bytes as 32-bit floats, or an element.
             element: text, bytes or a number.
             withscores: off by default.
             withattribs: off by default.
