@@ -1,4 +1,4 @@
-"""Fixtures of all tests: ``valkey`` and ``redis8``, running servers; ``server``, a test run once against each.
+"""Fixtures of all tests: ``valkey``, ``redis8``, ``redis7`` and ``redis86``, running servers; ``server``: the first two in turn.
 
 A test that uses one of them finds it as freshly started: no data, scripts, functions, users or connections of others.
 """
@@ -6,19 +6,21 @@ A test that uses one of them finds it as freshly started: no data, scripts, func
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from redpoll.testing import EmbeddedServer, ServerNotFound, find_server
 from redpoll.testing.binaries import bundled_server
-from tests.servers import falkordb_redis, missing, servers_required
+from tests.servers import cached_redis, falkordb_redis, missing, servers_required
 
 # No deadline for one example: a busy machine is not a fault. In CI the examples are the same each time.
 settings.register_profile("redpoll", deadline=None, derandomize=servers_required())
 settings.load_profile("redpoll")
 
 SERVERS = ("valkey", "redis8")
+EVERY = (*SERVERS, "redis7", "redis86")
 _running: dict[str, EmbeddedServer] = {}
 
 
@@ -45,6 +47,26 @@ def redis8(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]
         yield server
 
 
+@pytest.fixture(scope="session")
+def redis7() -> Iterator[EmbeddedServer]:
+    """Redis 7.0, an older server, with TLS: Debian's package."""
+    yield from _cached("redis7", "Redis 7.0", cached_redis("REDPOLL_REDIS7", r"7\.0\.\d+"))
+
+
+@pytest.fixture(scope="session")
+def redis86() -> Iterator[EmbeddedServer]:
+    """Redis 8.6 or newer, with TLS: built from source."""
+    yield from _cached("redis86", "Redis 8.6", cached_redis("REDPOLL_REDIS86", r"8\.([6-9]|[1-9]\d)\.\d+"))
+
+
+def _cached(name: str, title: str, binary: Path | None) -> Iterator[EmbeddedServer]:
+    if binary is None:
+        missing(title, "run .ci/servers on Debian 12, or name a program with REDPOLL_" + name.upper())
+    with EmbeddedServer(binary) as server:
+        _running[name] = server
+        yield server
+
+
 @pytest.fixture(params=SERVERS)
 def server(request: pytest.FixtureRequest) -> EmbeddedServer:
     """Each server in turn."""
@@ -56,9 +78,9 @@ def server(request: pytest.FixtureRequest) -> EmbeddedServer:
 @pytest.fixture(autouse=True)
 def _fresh_servers(request: pytest.FixtureRequest) -> None:
     """Reset the servers that this test uses, before it starts."""
-    wanted = {name for name in SERVERS if name in request.fixturenames}
+    wanted = {name for name in EVERY if name in request.fixturenames}
     callspec = getattr(request.node, "callspec", None)
     if callspec is not None:
-        wanted |= {value for value in callspec.params.values() if value in SERVERS}
+        wanted |= {value for value in callspec.params.values() if value in EVERY}
     for name in wanted & _running.keys():
         _running[name].reset(disconnect=True)

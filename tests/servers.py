@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
+import subprocess
 from pathlib import Path
 from typing import NoReturn
 
@@ -51,3 +53,21 @@ def falkordb_redis(folder: Path) -> Path | None:
     shutil.copyfile(program, copy)
     copy.chmod(0o700)
     return copy
+
+
+def cached_redis(variable: str, version: str) -> Path | None:
+    """Return a server that ``.ci/servers`` has put into the user's cache, the newest where there are several.
+
+    Args:
+        variable: the environment variable that names another program, such as ``"REDPOLL_REDIS7"``.
+        version: which versions will do, as a regular expression.
+    """
+    if own := os.environ.get(variable):
+        return Path(own)
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "redpoll" / "servers"
+    found = [path.parent for path in cache.glob("*/redis-server") if re.fullmatch(version, path.parent.name)]
+    for folder in sorted(found, key=lambda each: [int(part) for part in each.name.split(".")], reverse=True):
+        program = folder / "redis-server"
+        if subprocess.run([program, "--version"], capture_output=True, check=False).returncode == 0:
+            return program
+    return None

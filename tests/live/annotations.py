@@ -137,9 +137,14 @@ def matches(value: Any, annotation: Any, text: type) -> bool:
     return not misfit(value, annotation, text)
 
 
+@functools.cache
+def _fields(record: Any) -> dict[str, Any]:
+    return get_type_hints(record)
+
+
 def _parts(value: Any, record: Any, args: tuple[Any, ...]) -> Iterator[tuple[str, Any, Any]]:
     if dataclasses.is_dataclass(record):
-        hints = get_type_hints(record)
+        hints = _fields(record)
         for field in dataclasses.fields(record):
             yield f".{field.name}", getattr(value, field.name), hints[field.name]
     elif record is dict:
@@ -177,7 +182,7 @@ def _as_text(value: Any, annotation: Any) -> Any:
         return _as_text(value, next(member for member in args if matches(value, member, bytes)))
     record = get_origin(annotation) or annotation
     if dataclasses.is_dataclass(record):
-        hints = get_type_hints(record)
+        hints = _fields(record)
         changed = {
             field.name: _as_text(getattr(value, field.name), hints[field.name]) for field in dataclasses.fields(record)
         }

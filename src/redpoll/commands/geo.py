@@ -299,6 +299,8 @@ def encode_geosearch(
         raise _a.requires("GEOSEARCH", "any", "count")
     if frommember is None and fromlonlat is None and (bypolygon is None):
         raise _a.refused("GEOSEARCH", "exactly one of frommember, fromlonlat must be given, but for bypolygon")
+    if bypolygon is not None and (frommember is not None or fromlonlat is not None):
+        raise _a.refused("GEOSEARCH", "bypolygon excludes frommember and fromlonlat")
     words: list[Arg] = ["GEOSEARCH", key]
     if frommember is not None:
         words += ("FROMMEMBER", frommember)
@@ -365,6 +367,8 @@ def encode_geosearchstore(
         raise _a.requires("GEOSEARCHSTORE", "any", "count")
     if frommember is None and fromlonlat is None and (bypolygon is None):
         raise _a.refused("GEOSEARCHSTORE", "exactly one of frommember, fromlonlat must be given, but for bypolygon")
+    if bypolygon is not None and (frommember is not None or fromlonlat is not None):
+        raise _a.refused("GEOSEARCHSTORE", "bypolygon excludes frommember and fromlonlat")
     words: list[Arg] = ["GEOSEARCHSTORE", destination, source]
     if frommember is not None:
         words += ("FROMMEMBER", frommember)

@@ -65,6 +65,8 @@ def encode_failover(
         raise _a.all_or_none("FAILOVER", ("host", "port"))
     if force and (not (host is not None and port is not None)):
         raise _a.requires("FAILOVER", "force", "host")
+    if abort and (host is not None or timeout is not None):
+        raise _a.refused("FAILOVER", "abort excludes host, port, force and timeout")
     words: list[Arg] = ["FAILOVER"]
     if host is not None and port is not None:
         words += ("TO", host, port)
@@ -127,6 +129,8 @@ def encode_shutdown(
     """Return the words of SHUTDOWN."""
     if (nosave, save).count(True) > 1:
         raise _a.at_most_one("SHUTDOWN", ("nosave", "save"))
+    if abort and (nosave or save or now or force or safe or failover):
+        raise _a.refused("SHUTDOWN", "abort excludes all else")
     words: list[Arg] = ["SHUTDOWN"]
     if nosave:
         words.append("NOSAVE")

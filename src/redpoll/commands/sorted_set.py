@@ -185,6 +185,8 @@ def encode_zinter(
         raise _a.not_one_of("ZINTER", "aggregate", ("SUM", "MIN", "MAX", "COUNT"))
     if not keys:
         raise _a.empty("ZINTER", "keys")
+    if weights is not None and (not _a.no_collection(weights)) and (_a.count(weights) != _a.count(keys)):
+        raise _a.refused("ZINTER", "there must be as many weights as keys")
     words: list[Arg] = ["ZINTER", _a.count(keys), *keys]
     if weights is not None:
         if _a.no_collection(weights):
@@ -220,6 +222,8 @@ def encode_zinterstore(
         raise _a.not_one_of("ZINTERSTORE", "aggregate", ("SUM", "MIN", "MAX", "COUNT"))
     if not keys:
         raise _a.empty("ZINTERSTORE", "keys")
+    if weights is not None and (not _a.no_collection(weights)) and (_a.count(weights) != _a.count(keys)):
+        raise _a.refused("ZINTERSTORE", "there must be as many weights as keys")
     words: list[Arg] = ["ZINTERSTORE", destination, _a.count(keys), *keys]
     if weights is not None:
         if _a.no_collection(weights):
@@ -445,6 +449,8 @@ def encode_zunion(
         raise _a.not_one_of("ZUNION", "aggregate", ("SUM", "MIN", "MAX", "COUNT"))
     if not keys:
         raise _a.empty("ZUNION", "keys")
+    if weights is not None and (not _a.no_collection(weights)) and (_a.count(weights) != _a.count(keys)):
+        raise _a.refused("ZUNION", "there must be as many weights as keys")
     words: list[Arg] = ["ZUNION", _a.count(keys), *keys]
     if weights is not None:
         if _a.no_collection(weights):
@@ -470,6 +476,8 @@ def encode_zunionstore(
         raise _a.not_one_of("ZUNIONSTORE", "aggregate", ("SUM", "MIN", "MAX", "COUNT"))
     if not keys:
         raise _a.empty("ZUNIONSTORE", "keys")
+    if weights is not None and (not _a.no_collection(weights)) and (_a.count(weights) != _a.count(keys)):
+        raise _a.refused("ZUNIONSTORE", "there must be as many weights as keys")
     words: list[Arg] = ["ZUNIONSTORE", destination, _a.count(keys), *keys]
     if weights is not None:
         if _a.no_collection(weights):

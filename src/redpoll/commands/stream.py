@@ -144,6 +144,8 @@ def encode_xadd(
         raise _a.at_most_one("XADD", ("keepref", "delref", "acked"))
     if idmpauto is not None and idmp is not None:
         raise _a.at_most_one("XADD", ("idmpauto", "idmp"))
+    if (idmpauto is not None or idmp is not None) and id not in ("*", b"*"):
+        raise _a.refused("XADD", "idmpauto and idmp go with the id *")
     words.append(key)
     if nomkstream:
         words.append("NOMKSTREAM")

@@ -260,8 +260,8 @@ def encode_set(
     xx: bool,
     ifeq: Value | None,
     ifne: Value | None,
-    ifdeq: Value | None,
-    ifdne: Value | None,
+    ifdeq: str | bytes | None,
+    ifdne: str | bytes | None,
     get: bool,
     ex: Seconds | None,
     px: Milliseconds | None,
@@ -274,6 +274,10 @@ def encode_set(
         raise _a.at_most_one("SET", ("nx", "xx", "ifeq", "ifne", "ifdeq", "ifdne"))
     if (ex is not None, px is not None, exat is not None, pxat is not None, keepttl).count(True) > 1:
         raise _a.at_most_one("SET", ("ex", "px", "exat", "pxat", "keepttl"))
+    if get and ifdeq is not None and (_a.count(ifdeq) != 16 or not ifdeq.isascii()):
+        raise _a.refused("SET", "ifdeq takes 16 hexadecimal digits, as DIGEST gives them")
+    if get and ifdne is not None and (_a.count(ifdne) != 16 or not ifdne.isascii()):
+        raise _a.refused("SET", "ifdne takes 16 hexadecimal digits, as DIGEST gives them")
     words: list[Arg] = ["SET", key, value]
     if nx:
         words.append("NX")
@@ -882,8 +886,8 @@ class StringCommands(AwaitedFace[S]):
         xx: bool = False,
         ifeq: Value | None = None,
         ifne: Value | None = None,
-        ifdeq: Value | None = None,
-        ifdne: Value | None = None,
+        ifdeq: str | bytes | None = None,
+        ifdne: str | bytes | None = None,
         get: Literal[True],
         ex: Seconds | None = None,
         px: Milliseconds | None = None,
@@ -903,8 +907,8 @@ class StringCommands(AwaitedFace[S]):
         xx: bool = False,
         ifeq: Value | None = None,
         ifne: Value | None = None,
-        ifdeq: Value | None = None,
-        ifdne: Value | None = None,
+        ifdeq: str | bytes | None = None,
+        ifdne: str | bytes | None = None,
         get: Literal[False] = False,
         ex: Seconds | None = None,
         px: Milliseconds | None = None,
@@ -924,8 +928,8 @@ class StringCommands(AwaitedFace[S]):
         xx: bool = False,
         ifeq: Value | None = None,
         ifne: Value | None = None,
-        ifdeq: Value | None = None,
-        ifdne: Value | None = None,
+        ifdeq: str | bytes | None = None,
+        ifdne: str | bytes | None = None,
         get: bool = False,
         ex: Seconds | None = None,
         px: Milliseconds | None = None,
@@ -944,8 +948,8 @@ class StringCommands(AwaitedFace[S]):
         xx: bool = False,
         ifeq: Value | None = None,
         ifne: Value | None = None,
-        ifdeq: Value | None = None,
-        ifdne: Value | None = None,
+        ifdeq: str | bytes | None = None,
+        ifdne: str | bytes | None = None,
         get: bool = False,
         ex: Seconds | None = None,
         px: Milliseconds | None = None,
@@ -964,8 +968,8 @@ class StringCommands(AwaitedFace[S]):
             xx: add ``XX``.
             ifeq: ``IFEQ``, text, bytes or a number. Since 8.4.0.
             ifne: ``IFNE``, text, bytes or a number. Since 8.4.0.
-            ifdeq: ``IFDEQ``, text, bytes or a number. Since 8.4.0.
-            ifdne: ``IFDNE``, text, bytes or a number. Since 8.4.0.
+            ifdeq: ``IFDEQ``, ``str | bytes``. Since 8.4.0.
+            ifdne: ``IFDNE``, ``str | bytes``. Since 8.4.0.
             get: add ``GET``. Since 6.2.0.
             ex: ``EX``, whole seconds, or a timedelta. Since 2.6.12.
             px: ``PX``, whole milliseconds, or a timedelta. Since 2.6.12.
@@ -1338,8 +1342,8 @@ class QueuedStringCommands(QueuedFace[S]):
         xx: bool = False,
         ifeq: Value | None = None,
         ifne: Value | None = None,
-        ifdeq: Value | None = None,
-        ifdne: Value | None = None,
+        ifdeq: str | bytes | None = None,
+        ifdne: str | bytes | None = None,
         get: Literal[True],
         ex: Seconds | None = None,
         px: Milliseconds | None = None,
@@ -1359,8 +1363,8 @@ class QueuedStringCommands(QueuedFace[S]):
         xx: bool = False,
         ifeq: Value | None = None,
         ifne: Value | None = None,
-        ifdeq: Value | None = None,
-        ifdne: Value | None = None,
+        ifdeq: str | bytes | None = None,
+        ifdne: str | bytes | None = None,
         get: Literal[False] = False,
         ex: Seconds | None = None,
         px: Milliseconds | None = None,
@@ -1380,8 +1384,8 @@ class QueuedStringCommands(QueuedFace[S]):
         xx: bool = False,
         ifeq: Value | None = None,
         ifne: Value | None = None,
-        ifdeq: Value | None = None,
-        ifdne: Value | None = None,
+        ifdeq: str | bytes | None = None,
+        ifdne: str | bytes | None = None,
         get: bool = False,
         ex: Seconds | None = None,
         px: Milliseconds | None = None,
@@ -1400,8 +1404,8 @@ class QueuedStringCommands(QueuedFace[S]):
         xx: bool = False,
         ifeq: Value | None = None,
         ifne: Value | None = None,
-        ifdeq: Value | None = None,
-        ifdne: Value | None = None,
+        ifdeq: str | bytes | None = None,
+        ifdne: str | bytes | None = None,
         get: bool = False,
         ex: Seconds | None = None,
         px: Milliseconds | None = None,
