@@ -1,6 +1,6 @@
 # Needs Python 3.11 to 3.14 and pip, nothing else. Every target makes .venv itself; another interpreter: make PYTHON=…
 .DEFAULT_GOAL := help
-.PHONY: help demo test check generate bench test-matrix venv lint types fresh
+.PHONY: help demo test check generate bench soak test-matrix venv lint types fresh
 export PYTHON
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
@@ -23,6 +23,10 @@ generate: venv ## write src/redpoll/commands from commands.json and codegen/over
 
 bench: venv ## CPU per call, against a bare asyncio and hiredis loop
 	@$(RUN) benchmarks.bench
+
+MINUTES ?= 1
+soak: venv ## many callers through a faulty network, for MINUTES=1: nobody may get another's reply, nothing may leak
+	@$(RUN) benchmarks.soak --minutes $(MINUTES)
 
 test-matrix: venv ## unit and live tests on every Python 3.11 to 3.14 that is found
 	@.ci/matrix

@@ -1,6 +1,6 @@
 """Runs many callers against a real server through a faulty network for as long as told, and checks what they were told.
 
-``python -m benchmarks.soak [--seconds N] [--tasks N] [--seed N] [--calm] [--uvloop]``. It goes in rounds. Within one,
+``python -m benchmarks.soak [--minutes N] [--tasks N] [--seed N] [--calm] [--uvloop]``. It goes in rounds. Within one,
 callers ask for nonces, count, append, pop with blocking, send pipelines and give up at random, while the connections are
 cut, killed, held up and starved and the server is stopped for a moment. After each round the callers stop and it is
 checked that
@@ -29,13 +29,22 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from redpoll import ConnectionFailed, ConnectionLost, Redis, RedisError
+from redpoll import ConnectionFailed, ConnectionLost, Options, Overloaded, Redis, RedisError
 from redpoll.testing import EmbeddedServer
 from tests.fault.proxy import FaultProxy
 
 _SETTLE = 8.0  # seconds that callers get to end once a round is over
 _GROWTH = 8 << 20  # bytes of memory that a run may add from its second quarter to its last
 _ROUNDS = 12  # rounds from which on that can be told
+_OPTIONS: tuple[Options, ...] = (
+    {},
+    {"max_inflight": 4},
+    {"health_check": 0.02, "read_timeout": 0.15, "write_timeout": 0.15},
+    {"max_inflight": 20, "max_queue": 10, "overflow": "fail"},
+    {"offline": "fail"},
+    {"protocol": 2},
+)
+"""What the clients of the rounds are told, in turn."""
 
 
 class Round:
@@ -69,7 +78,7 @@ class Round:
             return "unknown", None
         except RedisError as error:
             self.errors[f"{type(error).__name__} {error.outcome}"] += 1
-            if isinstance(error, ConnectionFailed | ConnectionLost):
+            if isinstance(error, ConnectionFailed | ConnectionLost | Overloaded):
                 await asyncio.sleep(0.001)
             return error.outcome, error
 
@@ -180,17 +189,22 @@ def _out_of_order(kept: list[str]) -> list[str]:
     return found
 
 
+_HARM = ("rst", "fin", "kill", "hold", "starve", "drip", "partial", "stop", "refuse", "readonly", "pause", "script")
+
+
 async def chaos(proxy: FaultProxy, server: EmbeddedServer, chance: random.Random, done: Counter[str]) -> None:
     """Do some harm every now and then, until cancelled; leave all healed."""
     try:
         while True:
             await asyncio.sleep(chance.uniform(0.02, 0.3))
-            name = chance.choice(("rst", "fin", "kill", "hold", "starve", "drip", "partial", "stop", "refuse"))
+            name = chance.choice(_HARM)
             done[name] += 1
             if name in {"rst", "fin"}:
                 proxy.cut("rst" if name == "rst" else "fin")
             elif name == "kill":
                 server.call("CLIENT", "KILL", "TYPE", "normal")
+            elif name == "pause":
+                server.call("CLIENT", "PAUSE", chance.randrange(1, 200), "WRITE")
             elif name == "partial":
                 direction = chance.choice((proxy.to_server, proxy.to_client))
                 direction.cut_after(chance.randrange(2000), how=chance.choice(("rst", "fin")))
@@ -198,6 +212,8 @@ async def chaos(proxy: FaultProxy, server: EmbeddedServer, chance: random.Random
                 await _for_a_moment(name, proxy, server, chance.uniform(0.01, 0.2))
     finally:
         server.resume()
+        server.call("REPLICAOF", "NO", "ONE")
+        server.call("CLIENT", "UNPAUSE")
         proxy.heal()
 
 
@@ -211,11 +227,26 @@ async def _for_a_moment(name: str, proxy: FaultProxy, server: EmbeddedServer, se
     elif name == "refuse":
         proxy.refuse()
         proxy.cut()
+    elif name == "readonly":
+        server.call("REPLICAOF", "127.0.0.1", 1)
+    elif name == "script":
+        await asyncio.to_thread(_run_script, server, seconds)
+        return
     else:
         server.pause()
     await asyncio.sleep(seconds)
+    if name == "readonly":
+        server.call("REPLICAOF", "NO", "ONE")
     server.resume()
     proxy.heal()
+
+
+def _run_script(server: EmbeddedServer, seconds: float) -> None:
+    """Keep the server busy; from ``busy-reply-threshold`` on it refuses commands."""
+    server.call("CONFIG", "SET", "busy-reply-threshold", 5)
+    clock = "local t = redis.call('TIME'); return t[1] * 1000000 + t[2]"
+    script = f"local function now() {clock} end; local e = now() + ARGV[1]; while now() < e do end; return 1"
+    server.call("EVAL", script, 0, int(seconds * 1e6))
 
 
 def resident() -> int:
@@ -240,7 +271,7 @@ async def soak(options: argparse.Namespace) -> bool:
         async with Redis(server.host, server.port) as r:
             await r.ping()  # event loops open a file or two at the first connection, and keep them
         for number in itertools.count(1):
-            round_, harm = await _round(server, options, chance)
+            round_, harm = await _round(server, options, chance, _OPTIONS[(number - 1) % len(_OPTIONS)])
             wrong += round_.check(server)
             server.call("FLUSHALL")
             sizes.append(resident())
@@ -252,7 +283,7 @@ async def soak(options: argparse.Namespace) -> bool:
             )
             for line in round_.wrong[:10]:
                 print(f"  WRONG: {line}")
-            if time.monotonic() - begin >= options.seconds:
+            if time.monotonic() - begin >= options.minutes * 60:
                 break
     quarter = len(sizes) // 4
     if len(sizes) >= _ROUNDS:
@@ -265,14 +296,14 @@ async def soak(options: argparse.Namespace) -> bool:
 
 
 async def _round(
-    server: EmbeddedServer, options: argparse.Namespace, chance: random.Random
+    server: EmbeddedServer, options: argparse.Namespace, chance: random.Random, told: Options
 ) -> tuple[Round, Counter[str]]:
     """Run one round with a proxy and a client of its own; both must go without a trace."""
     harm: Counter[str] = Counter()
     gc.collect()
     tasks, files = len(asyncio.all_tasks()), open_files()
     with FaultProxy(server.host, server.port) as proxy:
-        async with Redis(proxy.host, proxy.port) as r:
+        async with Redis(proxy.host, proxy.port, **told) as r:
             round_ = Round(r, options.tasks, chance)
             work = asyncio.create_task(round_.run(options.round))
             harming = None if options.calm else asyncio.create_task(chaos(proxy, server, chance, harm))
@@ -293,7 +324,7 @@ async def _round(
 def main() -> int:
     """Run as told on the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=60.0, help="at least; the last round is finished")
+    parser.add_argument("--minutes", type=float, default=1.0, help="at least; the last round is finished")
     parser.add_argument("--round", type=float, default=5.0, help="seconds of a round")
     parser.add_argument("--tasks", type=int, default=50, help="callers at a time")
     parser.add_argument("--seed", type=int, default=None, help="of all random choices")

@@ -369,7 +369,7 @@ def method(source: Method) -> Rendered:
 
 
 def module(name: str, methods: Sequence[Method]) -> Module:
-    """Return one file's content: constants, encoders and up to three classes."""
+    """Return one file's content: constants, encoders and up to four classes."""
     title = name.replace("_", " ")
     camel = "".join(part.capitalize() for part in name.split("_"))
     shared = tuple(method(item) for item in methods if not item.facts.dedicated)
@@ -381,6 +381,7 @@ def module(name: str, methods: Sequence[Method]) -> Module:
     if bound:
         doc = f"The {title} commands that change the state of their connection."
         faces.append(Face(f"{camel}StateCommands", "AwaitedFace", doc, False, bound))
+        faces.append(Face(f"Queued{camel}StateCommands", "QueuedFace", doc[:-1] + ", queued.", True, bound))
     return Module(name, title, (*shared, *bound), tuple(faces))
 
 
@@ -440,6 +441,7 @@ def init_source(env: jinja2.Environment, modules: Sequence[Module]) -> str:
         ("Commands", "AwaitedFace", "Every command that can run on a shared connection, awaited.", False, False),
         ("QueuedCommands", "QueuedFace", "Every command that can run on a shared connection, queued.", True, False),
         ("StateCommands", "AwaitedFace", "The commands that change their connection's state.", False, True),
+        ("QueuedStateCommands", "QueuedFace", "The commands that change their connection's state, queued.", True, True),
     ):
         faces = [
             face.name

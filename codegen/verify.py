@@ -24,7 +24,7 @@ from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from typing_extensions import override
 
-from redpoll.commands import Commands, QueuedCommands, StateCommands
+from redpoll.commands import Commands, QueuedCommands, QueuedStateCommands, StateCommands
 from redpoll.errors import UsageError
 from redpoll.faces import Queued
 from redpoll.spec import Spec
@@ -54,7 +54,7 @@ class Awaited(Commands[str], StateCommands[str]):
         return cast("T", Recorded(spec, words))
 
 
-class Batched(QueuedCommands[str]):
+class Batched(QueuedCommands[str], QueuedStateCommands[str]):
     """A batch whose calls return what they would have queued."""
 
     @override

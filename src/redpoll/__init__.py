@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .client import Client, Redis
+from .dedicated import Dedicated
 from .errors import (
     AuthenticationFailed,
     ClientClosed,
@@ -26,6 +27,7 @@ from .faces import Queued
 from .options import VERSION as __version__
 from .options import Options
 from .pipeline import Pipeline
+from .reconnect import Reconnect
 from .spec import Spec
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "ConnectionFailed",
     "ConnectionLost",
     "DecodeFailed",
+    "Dedicated",
     "Middleware",
     "NotSent",
     "Observer",
@@ -48,6 +51,7 @@ __all__ = [
     "PoolTimeout",
     "ProtocolViolation",
     "Queued",
+    "Reconnect",
     "Redis",
     "RedisError",
     "ServerError",

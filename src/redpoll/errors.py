@@ -105,13 +105,20 @@ class WrongLoop(RedisError):
 
 
 class ConnectionFailed(RedisError, builtins.ConnectionError):
-    """No connection could be made: refused, unreachable, timed out, or the handshake failed."""
+    """No connection could be made: refused, unreachable, timed out, or the handshake failed.
+
+    Attributes:
+        final: dialling again will hardly help.
+    """
 
     default_outcome = "not_run"
+    final: bool = False
 
 
 class AuthenticationFailed(ConnectionFailed):
     """The server refused the credentials. Not retried."""
+
+    final: bool = True
 
 
 class ConnectionLost(RedisError, builtins.ConnectionError):

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict, cast
 
 from typing_extensions import override
 
-from .errors import UsageError
+from .errors import RedisError, ServerError, UsageError
 from .events import Middleware, Observer
+from .reconnect import Reconnect
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
@@ -25,8 +26,13 @@ VERSION: Final = "0.1.0"
 """The package's version, as the server's CLIENT LIST shows it."""
 
 DEFAULT_PORT: Final = 6379
+_USUAL: Final = Reconnect()
 _SCHEMES: Final = ("redis", "valkey", "unix")
 _LATER_SCHEMES: Final = ("rediss", "valkeys", "redis+sentinel", "valkey+sentinel", "redis+cluster", "valkey+cluster")
+
+
+Credentials: TypeAlias = tuple[str | None, str]
+"""User (None: the default one) and password."""
 
 
 class Options(TypedDict, total=False):
@@ -36,13 +42,33 @@ class Options(TypedDict, total=False):
         db: number of the database; 0 by default, and 0 is never selected.
         username: ACL user; without it a password is the default user's.
         password: password of the user.
+        credentials: gives user (or None) and password, asked for each connection; instead of username and password.
         path: path of a Unix socket, instead of host and port.
         protocol: 3 (default; a server that does not know it is spoken to in 2) or 2.
         client_name: name of the connections in CLIENT LIST.
         connect_timeout: seconds for connecting and the handshake together; 5 by default.
         command_timeout: seconds from a call to its reply; 5 by default, None for no limit.
+        read_timeout: seconds without a byte from the server, while something is outstanding, after which a connection is
+            closed; 10 by default, None for no limit.
+        write_timeout: seconds for which a connection takes none of what is to be written before it is closed; 10 by
+            default, None for no limit.
+        health_check: seconds of silence after which a connection is checked by a PING; 5 by default, None for never.
+        reconnect: when to dial again: a ``Reconnect``, True (as by default) for the usual one, or False: a client whose
+            connection was lost stays without.
+        reconnect_on_error: on which refusals to dial anew and try again there: codes, or a function of the error; by
+            default READONLY, as a server says that is not the primary any more.
+        offline: what calls do while there is no connection: ``"wait"`` (default) for one within their time, or
+            ``"fail"`` as soon as dialling has failed.
+        max_inflight: commands that are sent and not answered; 16,384 by default. More wait in the queue.
+        max_queue: commands that wait in the queue; 65,536 by default. See ``overflow``.
+        max_queue_bytes: their bytes; 256 MiB by default. A lone command may be longer.
+        overflow: what calls do where the queue is full: ``"wait"`` (default) in order within their time, as long as
+            there is a connection, or ``"fail"`` with ``Overloaded``. Without a connection they always fail.
         max_leased: how many connections blocking commands may hold at a time; 64 by default.
         max_reply_bytes: bytes of the longest reply taken; 512 MiB and a little by default.
+        on_connect: is called with a client of each new connection, whose commands run before any that wait.
+        on_disconnect: is called with the reason after a connection was lost.
+        on_error: is called with each failure to connect, and with what on_connect and on_disconnect raise.
         observer: is told of every command's start and end.
         middleware: wraps every command, the first one outermost.
     """
@@ -50,13 +76,27 @@ class Options(TypedDict, total=False):
     db: int
     username: str | None
     password: str | None
+    credentials: Callable[[], Credentials | Awaitable[Credentials]] | None
     path: str | None
     protocol: Literal[2, 3]
     client_name: str | None
     connect_timeout: float
     command_timeout: float | None
+    read_timeout: float | None
+    write_timeout: float | None
+    health_check: float | None
+    reconnect: Reconnect | bool
+    reconnect_on_error: Collection[str] | Callable[[ServerError], bool]
+    offline: Literal["wait", "fail"]
+    max_inflight: int
+    max_queue: int
+    max_queue_bytes: int
+    overflow: Literal["wait", "fail"]
     max_leased: int
     max_reply_bytes: int
+    on_connect: Callable[[Any], object] | None
+    on_disconnect: Callable[[RedisError], object] | None
+    on_error: Callable[[Exception], object] | None
     observer: Observer | None
     middleware: Sequence[Middleware]
 
@@ -84,12 +124,26 @@ class Settings:
     db: int = 0
     username: str | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
+    credentials: Callable[[], Any] | None = field(default=None, repr=False)
     protocol: Literal[2, 3] = 3
     client_name: str | None = None
     connect_timeout: float = 5.0
     command_timeout: float | None = 5.0
+    read_timeout: float | None = 10.0
+    write_timeout: float | None = 10.0
+    health_check: float | None = 5.0
+    reconnect: Reconnect | None = _USUAL
+    reconnect_on_error: Collection[str] | Callable[[ServerError], bool] = frozenset(("READONLY",))
+    offline: Literal["wait", "fail"] = "wait"
+    max_inflight: int = 16384
+    max_queue: int = 65536
+    max_queue_bytes: int = 256 << 20
+    overflow: Literal["wait", "fail"] = "wait"
     max_leased: int = 64
     max_reply_bytes: int = (512 << 20) + (64 << 10)
+    on_connect: Callable[[Any], object] | None = None
+    on_disconnect: Callable[[RedisError], object] | None = None
+    on_error: Callable[[Exception], object] | None = None
     observer: Observer | None = None
     middleware: tuple[Middleware, ...] = ()
 
@@ -117,6 +171,8 @@ def settings(host: str, port: int, options: Options) -> Settings:
     checked = {name: _CHECKS[name](name, value) for name, value in given.items()}
     if checked.get("username") is not None and checked.get("password") is None:
         raise UsageError("option 'username' needs a password")
+    if checked.get("credentials") is not None and checked.get("password") is not None:
+        raise UsageError("option 'credentials' stands instead of username and password; give one of them")
     return Settings(address, **checked)
 
 
@@ -273,6 +329,10 @@ def _client_name(name: str, value: object) -> str | None:
     return value
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _optional_timeout(name: str, value: object) -> float | None:
     return None if value is None else timeout(name, value)
 
@@ -290,6 +350,51 @@ def _middleware(name: str, value: object) -> tuple[Any, ...]:
     return given
 
 
+def _one_of(*words: str) -> Callable[[str, object], str]:
+    def check(name: str, value: object) -> str:
+        if not isinstance(value, str) or value not in words:
+            raise UsageError(f"option {name!r} must be {' or '.join(map(repr, words))}")
+        return value
+
+    return check
+
+
+def _yes_or_no(name: str, value: str) -> bool:
+    if value.lower() not in {"true", "false", "1", "0"}:
+        raise UsageError(f"option {name!r} in the URL must be true or false")
+    return value.lower() in {"true", "1"}
+
+
+def _reconnect(name: str, value: object) -> Reconnect | None:
+    if isinstance(value, bool):
+        return Reconnect() if value else None
+    if not isinstance(value, Reconnect):
+        raise UsageError(f"option {name!r} must be a Reconnect, True or False, not {_shown(value)}")
+    for part, seconds in (("initial", value.initial), ("max", value.max)):
+        if not _is_number(seconds) or not 0 <= seconds < math.inf:
+            raise UsageError(f"option '{name}.{part}' must be a number of seconds, 0 or above, not {_shown(seconds)}")
+    if value.attempts is not None:
+        _whole(f"{name}.attempts", value.attempts, 0, 2**31 - 1)
+    return value
+
+
+def _codes(name: str, value: object) -> Any:
+    if callable(value):
+        return value
+    codes: list[object] = [None]
+    if isinstance(value, Collection) and not isinstance(value, str | bytes):
+        codes = list(cast("Collection[object]", value))
+    if not all(isinstance(code, str) and code for code in codes):
+        raise UsageError(f"option {name!r} must be a collection of error codes such as 'READONLY', or a function")
+    return frozenset(codes)
+
+
+def _function(name: str, value: object) -> Any:
+    if value is not None and not callable(value):
+        raise UsageError(f"option {name!r} must be a function or None, not {_shown(value)}")
+    return value
+
+
 _CHECKS: Final[dict[str, Callable[[str, object], Any]]] = {
     "db": _between(0, 2**31 - 1),
     "username": _secret,
@@ -298,6 +403,20 @@ _CHECKS: Final[dict[str, Callable[[str, object], Any]]] = {
     "client_name": _client_name,
     "connect_timeout": timeout,
     "command_timeout": _optional_timeout,
+    "credentials": _function,
+    "read_timeout": _optional_timeout,
+    "write_timeout": _optional_timeout,
+    "health_check": _optional_timeout,
+    "reconnect": _reconnect,
+    "reconnect_on_error": _codes,
+    "offline": _one_of("wait", "fail"),
+    "max_inflight": _between(1, 2**31 - 1),
+    "max_queue": _between(1, 2**31 - 1),
+    "max_queue_bytes": _between(1, 2**62),
+    "overflow": _one_of("wait", "fail"),
+    "on_connect": _function,
+    "on_disconnect": _function,
+    "on_error": _function,
     "max_leased": _between(1, 65535),
     "max_reply_bytes": _between(1024, 2**40),
     "observer": _observer,
@@ -312,6 +431,15 @@ _FROM_TEXT: Final[dict[str, Callable[[str, str], Any]]] = {
     "client_name": _plain,
     "connect_timeout": _fraction,
     "command_timeout": _fraction,
+    "read_timeout": _fraction,
+    "write_timeout": _fraction,
+    "health_check": _fraction,
+    "reconnect": _yes_or_no,
+    "offline": _plain,
+    "max_inflight": _number,
+    "max_queue": _number,
+    "max_queue_bytes": _number,
+    "overflow": _plain,
     "max_leased": _number,
     "max_reply_bytes": _number,
 }

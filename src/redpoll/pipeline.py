@@ -9,27 +9,31 @@ it, unless every command of it may run twice.
 from __future__ import annotations
 
 import asyncio
-from asyncio import Future
 from collections import deque
 from types import TracebackType
-from typing import Any, Final, Generic, Self, TypeAlias
+from typing import Any, Final, Generic, NamedTuple, Self, TypeAlias
 
 from hiredis import ReplyError
 from typing_extensions import TypeVar, override
 
+from .arguments import milliseconds
 from .commands import QueuedCommands
+from .commands.generic import WAIT, WAITAOF
 from .errors import DecodeFailed, NotSent, OutcomeUnknown, RedisError, UsageError, server_error
 from .faces import PENDING, Queued
 from .protocol.calls import Group
 from .protocol.encode import encode
-from .routing.raw import DEDICATED, classify
+from .routing.bound import ALONE, Bound
+from .routing.link import Link
+from .routing.raw import classify
+from .routing.refusals import SCRIPTS
 from .routing.standalone import Core
 from .spec import Spec
-from .types import Arg, S
+from .types import Arg, Milliseconds, S
 
 T = TypeVar("T")
 
-_ERRORS: Final = frozenset((ReplyError, DecodeFailed))
+_WAITS: Final = frozenset(("WAIT", "WAITAOF"))
 _COUNT: Final = 1000  # commands in a chunk
 _BYTES: Final = 256 << 10  # bytes in a chunk; one command may be longer
 _ON_THE_WAY: Final = 4  # chunks given to the connection and not answered
@@ -50,23 +54,17 @@ class _Command(Queued[T], Generic[T]):
 
     def settle(self, reply: Any, address: str) -> None:
         """Take the raw reply."""
-        if self.spec.decode is None and reply.__class__ not in _ERRORS:
-            self._value = reply
-            return
         if reply.__class__ is ReplyError:
             self._error = server_error(str(reply), command=self._name, address=address)
-            return
-        if reply.__class__ is DecodeFailed:
+        elif reply.__class__ is DecodeFailed:
             self._error = DecodeFailed(reply.message, command=self._name, address=address)
-            return
-        decode = self.spec.decode
-        if decode is None:
+        elif self.spec.decode is None:
             self._value = reply
-            return
-        try:
-            self._value = decode(reply)
-        except Exception as error:
-            self._error = undecodable(error, self._name, address)
+        else:
+            try:
+                self._value = decoded(self.spec, reply, address)
+            except RedisError as error:
+                self._error = error.with_traceback(None)  # which would hold this command in a cycle
 
     def fail(self, reason: RedisError, kind: type[RedisError] | None = None) -> None:
         """Take an error, as an instance of the command's own."""
@@ -76,19 +74,35 @@ class _Command(Queued[T], Generic[T]):
         self._error = error
 
 
-def undecodable(error: Exception, command: str, address: str) -> RedisError:
-    """Return the error for a reply that a decoder could not read."""
-    if isinstance(error, RedisError):
-        return error
-    failed = DecodeFailed(
-        f"the reply has an unexpected shape ({type(error).__name__})", command=command, address=address
-    )
-    failed.__cause__ = error
-    return failed
+def decoded(spec: Spec[T], reply: Any, address: str) -> T:
+    """Return the value that a command's raw reply stands for.
+
+    Raises:
+        DecodeFailed: the reply has another shape than the command's.
+    """
+    decode = spec.decode
+    if decode is None:
+        value: T = reply
+        return value
+    try:
+        return decode(reply)
+    except RedisError:
+        raise
+    except Exception as error:
+        message = f"the reply has an unexpected shape ({type(error).__name__})"
+        raise DecodeFailed(message, command=spec.name, address=address) from error
 
 
-_Way: TypeAlias = deque[tuple[Future[Any], list[_Command[Any]]]]
+_Way: TypeAlias = deque[tuple[Group, list[_Command[Any]]]]
 """The chunks that are queued or on their way, with the calls that wait for their replies."""
+
+
+class _Chunk(NamedTuple):
+    """Commands that go out together: their bytes, how many of these each has, and the commands."""
+
+    payload: bytes
+    sizes: list[int]
+    commands: list[_Command[Any]]
 
 
 class Pipeline(QueuedCommands[S]):
@@ -98,10 +112,10 @@ class Pipeline(QueuedCommands[S]):
     ``execute``; a block that raises sends nothing.
     """
 
-    __slots__ = ("_commands", "_core", "_raise", "_replay", "_text", "_timeout")
+    __slots__ = ("_commands", "_core", "_last", "_raise", "_replay", "_text", "_timeout")
 
     def __init__(
-        self, core: Core, text: bool, timeout: float | None, replay: bool, raise_on_error: bool = True
+        self, core: Link, text: bool, timeout: float | None, replay: bool, raise_on_error: bool = True
     ) -> None:
         """Begin empty; see ``Client.pipeline``."""
         self._core = core
@@ -110,22 +124,55 @@ class Pipeline(QueuedCommands[S]):
         self._replay = replay
         self._raise = raise_on_error
         self._commands: list[_Command[Any]] = []
+        self._last: str | None = None  # WAIT or WAITAOF, behind which nothing may stand
 
     @override
     def _queue(self, spec: Spec[T], words: tuple[Arg, ...]) -> Queued[T]:
+        if self._last is not None:
+            raise UsageError(f"nothing may follow {self._last} in a batch, as it would wait for it", command=spec.name)
         if spec.special:
-            self._refuse(spec, words)
+            self._admit(spec, words)
         command = _Command(spec, words)
         self._commands.append(command)
         return command
 
-    def _refuse(self, spec: Spec[Any], words: tuple[Arg, ...]) -> None:
-        if spec.dedicated:
-            raise UsageError(DEDICATED, command=spec.name)
-        if spec.blocking is not None and spec.blocking.seconds(words) is not None:
+    def _admit(self, spec: Spec[Any], words: tuple[Arg, ...]) -> None:
+        if spec.name in _WAITS:
+            if not self._commands and not isinstance(self._core, Bound):
+                message = "it speaks of the writes of its own connection: put it behind them in the same batch"
+                raise UsageError(message, command=spec.name)
+            self._last = spec.name
+        elif spec.blocking is not None and spec.blocking.seconds(words) is not None:
             raise UsageError(
                 "it may block, and would hold up every other command; await it on its own", command=spec.name
             )
+        elif spec.name in ALONE:
+            raise UsageError("it must be the only command under way on its connection; await it", command=spec.name)
+        else:
+            self._core.admit(spec)
+
+    def wait(self, numreplicas: int, timeout: Milliseconds) -> Queued[int]:
+        """Queue WAIT as the last command: how many replicas have received the batch's writes.
+
+        The batch then runs on a connection of its own, as WAIT speaks of its own connection's writes.
+
+        Args:
+            numreplicas: how many to wait for.
+            timeout: whole milliseconds to wait for them, or a timedelta; 0 for ever.
+        """
+        return self._queue(WAIT, ("WAIT", numreplicas, milliseconds(timeout)))
+
+    def waitaof(self, numlocal: int, numreplicas: int, timeout: Milliseconds) -> Queued[tuple[int, int]]:
+        """Queue WAITAOF as the last command: whether the batch's writes are on disk here, and on how many replicas.
+
+        The batch then runs on a connection of its own, as WAITAOF speaks of its own connection's writes.
+
+        Args:
+            numlocal: 1 to wait for this server's disk, else 0.
+            numreplicas: how many replicas to wait for.
+            timeout: whole milliseconds to wait for them, or a timedelta; 0 for ever.
+        """
+        return self._queue(WAITAOF, ("WAITAOF", numlocal, numreplicas, milliseconds(timeout)))
 
     def raw(self, *words: Arg) -> Queued[Any]:
         """Queue a command given as words, such as ``raw("OBJECT", "FREQ", key)``. Its reply is not converted.
@@ -151,6 +198,7 @@ class Pipeline(QueuedCommands[S]):
             await self.execute()
         else:
             self._commands.clear()
+            self._last = None
 
     async def execute(self, *, raise_on_error: bool | None = None) -> list[Any]:
         """Send what is queued, wait for all replies, and begin anew.
@@ -167,6 +215,7 @@ class Pipeline(QueuedCommands[S]):
             UsageError: an argument cannot be sent; nothing was.
         """
         commands, self._commands = self._commands, []
+        self._last = None
         if not commands:
             return []
         await self._run(commands)
@@ -188,58 +237,110 @@ class Pipeline(QueuedCommands[S]):
             await hooks.batch(len(commands), lambda: self._send(commands), lambda: _first_error(commands))
 
     async def _send(self, commands: list[_Command[Any]]) -> None:
-        replay = self._replay or all(command.spec.replay for command in commands)
-        spec = commands[0].spec if len(commands) == 1 else _PIPELINE
+        try:
+            chunks = deque(await _chunks(commands))
+            if commands[-1].spec.name in _WAITS:
+                await self._send_and_wait(commands, chunks)
+            else:
+                await self._send_on(self._core, commands, chunks)
+        except UsageError:
+            raise
+        except RedisError as error:
+            _fail_all(commands, deque(), error)
+
+    async def _send_and_wait(self, commands: list[_Command[Any]], chunks: deque[_Chunk]) -> None:
+        """Send a batch that ends with WAIT on one connection that is not shared."""
+        bound = self._core if isinstance(self._core, Bound) else Bound(self._core.settings, None)
+        if isinstance(self._core, Core):
+            await self._core.leasing.checkout(bound, "PIPELINE", self._timeout)
+        try:
+            with bound.silence():
+                await self._send_on(bound, commands, chunks)
+        finally:
+            if bound is not self._core:
+                bound.finish()
+
+    async def _send_on(self, link: Link, commands: list[_Command[Any]], chunks: deque[_Chunk]) -> None:
         way: _Way = deque()
-        chunks = deque(await _chunks(commands))
-        batch = object()
+        send = _Sender(link, commands, self._text, self._replay)
         try:
             while chunks or way:
                 while chunks and len(way) < _ON_THE_WAY:
-                    payload, chunk = chunks.popleft()
-                    texts = [self._text and command.spec.text for command in chunk]
-                    way.append((self._submit(spec, payload, texts, replay, batch), chunk))
-                group, chunk = way[0]
-                replies = await group
+                    chunk = chunks.popleft()
+                    way.append((send.submit(chunk, self._limit(chunk.commands[-1])), chunk.commands))
+                group, chunked = way[0]
+                replies = await group.future
                 way.popleft()
-                for command, reply in zip(chunk, replies, strict=True):
-                    command.settle(reply, self._core.address)
+                for command, reply in zip(chunked, replies, strict=True):
+                    command.settle(reply, link.address)
         except RedisError as error:
             _fail_all(commands, way, error)
         finally:
             for group, _ in way:
-                if not group.cancel() and not group.cancelled():
-                    group.exception()  # known by now
+                if not group.future.cancel() and not group.future.cancelled():
+                    group.future.exception()  # known by now
 
-    def _submit(self, spec: Spec[Any], payload: bytes, texts: list[bool], replay: bool, batch: object) -> Future[Any]:
-        submit = self._core.submit_group
+    def _limit(self, last: _Command[Any]) -> float | None:
+        """Return how long a chunk may take, by its last command."""
+        if self._timeout is None or last.spec.name not in _WAITS or last.spec.blocking is None:
+            return self._timeout
+        block = last.spec.blocking.seconds(last.words)
+        return self._timeout + block if block else None
+
+
+class _Sender:
+    """Gives the chunks of one batch to a link."""
+
+    __slots__ = ("_batch", "_link", "_refusable", "_replay", "_spec", "_text")
+
+    def __init__(self, link: Link, commands: list[_Command[Any]], text: bool, replay: bool) -> None:
+        self._link = link
+        self._text = text
+        self._replay = replay or all(command.spec.replay for command in commands)
+        self._refusable = not any(command.spec.name in SCRIPTS for command in commands)
+        self._spec = commands[0].spec if len(commands) == 1 else _PIPELINE
+        self._batch = object()
+
+    def submit(self, chunk: _Chunk, limit: float | None) -> Group:
+        texts = [self._text and command.spec.text for command in chunk.commands]
         try:
-            return submit(spec, payload, texts, timeout=self._timeout, replay=replay, batch=batch)
+            return self._link.submit_group(
+                self._spec,
+                chunk.payload,
+                texts,
+                timeout=limit,
+                replay=self._replay,
+                batch=self._batch,
+                sizes=chunk.sizes,
+                refusable=self._refusable,
+            )
         except RedisError as error:
             # The client was closed meanwhile. What is on its way is still to be waited for, in its order.
-            refused: Future[Any] = asyncio.get_running_loop().create_future()
-            refused.set_exception(error)
+            refused = Group()
+            refused.fill(asyncio.get_running_loop(), self._spec, b"")
+            refused.future.set_exception(error)
             return refused
 
 
 def _fail_all(commands: list[_Command[Any]], way: _Way, error: RedisError) -> None:
     """Give each command without a result its own error, after the first chunk on the way failed with ``error``."""
     for group, chunk in way:
-        own = group.exception() if group.done() and not group.cancelled() else None
+        future = group.future
+        own = future.exception() if future.done() and not future.cancelled() else None
         for command in chunk:
             if isinstance(own, RedisError):
                 command.fail(own)
             else:
                 # Given to the connection behind the chunk that failed, it may run still.
-                command.fail(error, OutcomeUnknown if isinstance(group, Group) and group.given else NotSent)
+                command.fail(error, OutcomeUnknown if group.given else NotSent)
     for command in commands:
         if not command.done():
             command.fail(error, NotSent if way else None)
 
 
-async def _chunks(commands: list[_Command[Any]]) -> list[tuple[bytes, list[_Command[Any]]]]:
+async def _chunks(commands: list[_Command[Any]]) -> list[_Chunk]:
     """Pack all commands before the first is sent, so that a bad argument stops the whole batch."""
-    chunks: list[tuple[bytes, list[_Command[Any]]]] = []
+    chunks: list[_Chunk] = []
     packed: list[bytes] = []
     size = start = 0
     for end, command in enumerate(commands, 1):
@@ -247,7 +348,7 @@ async def _chunks(commands: list[_Command[Any]]) -> list[tuple[bytes, list[_Comm
         packed.append(payload)
         size += len(payload)
         if size >= _BYTES or len(packed) >= _COUNT or end == len(commands):
-            chunks.append((b"".join(packed), commands[start:end]))
+            chunks.append(_Chunk(b"".join(packed), [len(each) for each in packed], commands[start:end]))
             packed, size, start = [], 0, end
             if end < len(commands):
                 await asyncio.sleep(0)

@@ -121,6 +121,22 @@ class Block:
         except (TypeError, ValueError):
             return 0.0  # the server reads more spellings of a number than Python does, and may well block
 
+    def word(self, words: Sequence[Arg]) -> Arg | None:
+        """Return the word that says how long the call may block; None where it does not block."""
+        at = self._index(words)
+        return None if at is None or not -len(words) <= at < len(words) else words[at]
+
+    def with_seconds(self, words: Sequence[Arg], seconds: float) -> tuple[Arg, ...]:
+        """Return the words of a call that blocks, with another block time: above 0, to the millisecond."""
+        at = self._index(words)
+        if at is None or not -len(words) <= at < len(words):
+            return tuple(words)
+        milliseconds = max(1, round(seconds * 1000))
+        word = round(milliseconds / (self.unit * 1000), 3)
+        changed = list(words)
+        changed[at] = int(word) if word == int(word) else word
+        return tuple(changed)
+
     def _index(self, words: Sequence[Arg]) -> int | None:
         if isinstance(self.at, int):
             return self.at

@@ -301,7 +301,8 @@ def test_two_methods_of_one_name(dedicated: bool) -> None:
 def test_a_dedicated_connection_may_take_a_clients_name() -> None:
     made = make(GET, method="lock", facts={"dedicated": True})
     assert "class StringStateCommands" in made.files["string.py"]
-    assert "Queued" not in made.files["string.py"]
+    assert "class QueuedStringStateCommands" in made.files["string.py"]
+    assert "QueuedStringCommands" not in made.files["string.py"]
 
 
 def test_a_blocking_command_must_say_where() -> None:

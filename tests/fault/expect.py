@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
 from redpoll.errors import Outcome, RedisError
+from redpoll.reconnect import Reconnect
 
 T = TypeVar("T")
 E = TypeVar("E", bound=RedisError)
+
+AT_ONCE_OR_NOT = Reconnect(attempts=0)  # what cannot be dialled is told at once
 
 BOUND = 5.0  # seconds within which anything that is to happen soon happens, on a busy machine too
 
@@ -51,3 +54,16 @@ async def turns(count: int = 10) -> None:
     """Let the event loop turn, so that what was started has written what it can."""
     for _ in range(count):
         await asyncio.sleep(0)
+
+
+async def eventually(call: Callable[[], Awaitable[T]], meanwhile: type[RedisError]) -> T:
+    """Return a call's result once it succeeds; until then it may fail with one kind of error."""
+
+    async def tries() -> T:
+        while True:
+            try:
+                return await call()
+            except meanwhile:
+                await asyncio.sleep(0.02)
+
+    return await within(tries())

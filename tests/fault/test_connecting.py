@@ -9,7 +9,7 @@ import pytest
 
 from redpoll import AuthenticationFailed, ConnectionFailed, Redis
 from redpoll.testing import EmbeddedServer
-from tests.fault.expect import checked, failure, results, within
+from tests.fault.expect import AT_ONCE_OR_NOT, checked, eventually, failure, results, within
 from tests.fault.fake_server import (
     MAX_CLIENTS,
     NO_HELLO,
@@ -29,7 +29,7 @@ from tests.fault.proxy import FaultProxy
 
 
 async def test_s11_refused(proxy: FaultProxy, valkey: EmbeddedServer) -> None:
-    async with Redis(proxy.host, proxy.port, command_timeout=1) as r:
+    async with Redis(proxy.host, proxy.port, reconnect=AT_ONCE_OR_NOT, command_timeout=1) as r:
         assert await r.incr("n") == 1
         proxy.refuse()
         proxy.cut()
@@ -46,7 +46,7 @@ async def test_s11_refused(proxy: FaultProxy, valkey: EmbeddedServer) -> None:
 
 async def test_s11_a_killed_server() -> None:
     with EmbeddedServer() as server:
-        async with Redis(server.host, server.port, command_timeout=1) as r:
+        async with Redis(server.host, server.port, reconnect=AT_ONCE_OR_NOT, command_timeout=1) as r:
             await r.set("k", "v")
             server.kill()
             await results([r.get("k")])  # it notices the loss
@@ -58,7 +58,7 @@ async def test_s11_a_killed_server() -> None:
 
 async def test_s12_accepts_and_is_silent(proxy: FaultProxy) -> None:
     proxy.silence()
-    async with Redis(proxy.host, proxy.port, connect_timeout=0.1) as r:
+    async with Redis(proxy.host, proxy.port, reconnect=AT_ONCE_OR_NOT, connect_timeout=0.1) as r:
         got = await results([r.incr("n"), r.get("n"), r.blpop("q", timeout=0)])
         assert [checked(error, ConnectionFailed, "not_run").command for error in got[:2]] == ["INCR", "GET"]
         checked(got[2], ConnectionFailed, "not_run")
@@ -94,18 +94,18 @@ async def test_s13_no_hello(hello: bytes) -> None:
 )
 async def test_s13_a_hello_that_goes_wrong(actions: tuple[Action, ...]) -> None:
     with FakeServer(answers={"HELLO": actions}) as server:
-        async with Redis(server.host, server.port, password="canary", command_timeout=1) as r:
+        async with Redis(server.host, server.port, password="canary", reconnect=AT_ONCE_OR_NOT) as r:
             error = await failure(r.incr("n"), ConnectionFailed, "not_run")
             assert "canary" not in f"{error}{error!r}"
             assert server.count("INCR") == 0
             server.call(lambda: server.answers.clear())
-            assert await within(r.incr("n")) == 1
+            assert await eventually(lambda: r.incr("n"), ConnectionFailed) == 1
 
 
 async def test_s14_a_late_setinfo_reply_is_nobodys() -> None:
     first = [On("CLIENT SETINFO", Gate("late"), OK), On("CLIENT SETINFO", OK)]
     with FakeServer([first]) as server:
-        async with Redis(server.host, server.port, connect_timeout=0.1) as r:
+        async with Redis(server.host, server.port, reconnect=AT_ONCE_OR_NOT, connect_timeout=0.1) as r:
             await failure(r.incr("n"), ConnectionFailed, "not_run")
             again = results([r.echo("a"), r.incr("n"), r.echo("b")])
             server.open_gate("late")
@@ -117,7 +117,7 @@ async def test_s14_a_late_setinfo_reply_is_nobodys() -> None:
 
 async def test_s14_setinfo_is_never_answered() -> None:
     with FakeServer([[On("CLIENT SETINFO", Nothing())]]) as server:
-        async with Redis(server.host, server.port, connect_timeout=0.1) as r:
+        async with Redis(server.host, server.port, reconnect=AT_ONCE_OR_NOT, connect_timeout=0.1) as r:
             await failure(r.incr("n"), ConnectionFailed, "not_run")
             assert await within(r.incr("n")) == 1
             assert server.count("INCR") == 1
@@ -130,7 +130,10 @@ async def test_s14_setinfo_is_refused() -> None:
 
 
 async def test_s17_the_server_is_full(valkey: EmbeddedServer) -> None:
-    async with Redis(valkey.host, valkey.port) as first, Redis(valkey.host, valkey.port, command_timeout=1) as second:
+    async with (
+        Redis(valkey.host, valkey.port) as first,
+        Redis(valkey.host, valkey.port, reconnect=AT_ONCE_OR_NOT, command_timeout=1) as second,
+    ):
         await first.ping()
         async with asyncio.timeout(10):
             while (await first.execute("CLIENT", "LIST")).count("\n") > 1:
@@ -148,7 +151,9 @@ async def test_s17_the_server_is_full(valkey: EmbeddedServer) -> None:
 @pytest.mark.parametrize("end", [Close("rst"), Close("fin"), Hang()])
 async def test_s17_the_server_is_full_and_hangs_up(end: Action) -> None:
     with FakeServer(greeting=[Times(1, [MAX_CLIENTS, end], [])]) as server:
-        async with Redis(server.host, server.port, connect_timeout=0.2, command_timeout=1) as r:
+        async with Redis(
+            server.host, server.port, reconnect=AT_ONCE_OR_NOT, connect_timeout=0.2, command_timeout=1
+        ) as r:
             got = await results([r.incr("n"), r.get("n")])
             for error in got:
                 checked(error, ConnectionFailed, "not_run")

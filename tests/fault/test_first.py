@@ -20,6 +20,7 @@ from redpoll import (
     Redis,
 )
 from redpoll.testing import EmbeddedServer
+from tests.fault.expect import AT_ONCE_OR_NOT
 
 HELLO = b"%1\r\n$5\r\nproto\r\n:3\r\n"
 Answer = Callable[["Peer", list[bytes]], bytes | None]
@@ -121,12 +122,13 @@ async def test_a_write_of_which_the_caller_says_so_is(peer: Peer) -> None:
 
 
 async def test_not_for_ever(peer: Peer) -> None:
-    async with Redis("127.0.0.1", peer.port) as r:
+    async with Redis("127.0.0.1", peer.port, command_timeout=0.5) as r:
         peer.answer = closing_at(b"GET", 1000)
         with pytest.raises(OutcomeUnknown) as caught:
             await r.get("k")
-        assert caught.value.attempt == 3
-        assert peer.seen == [b"GET"] * 3
+        assert caught.value.attempt is not None
+        assert 3 <= caught.value.attempt <= 20
+        assert peer.seen == [b"GET"] * caught.value.attempt
 
 
 async def test_order_is_kept_over_a_loss(peer: Peer) -> None:
@@ -156,7 +158,7 @@ async def test_what_was_not_sent_runs_on_the_next_connection(peer: Peer) -> None
 
 
 async def test_what_was_not_sent_and_finds_no_server(peer: Peer) -> None:
-    r = Redis("127.0.0.1", peer.port)
+    r = Redis("127.0.0.1", peer.port, reconnect=AT_ONCE_OR_NOT)
     refuse = False
 
     def answer(peer: Peer, words: list[bytes]) -> bytes | None:
@@ -244,7 +246,7 @@ async def test_a_server_of_protocol_2(peer: Peer) -> None:
 async def test_a_secret_in_the_servers_message(peer: Peer) -> None:
     peer.answer = lambda peer, words: b"-ERR odd " + b" ".join(words) + b"\r\n"
     for protocol in (2, 3):
-        options: Any = {"protocol": protocol, "password": "canary"}
+        options: Any = {"protocol": protocol, "password": "canary", "reconnect": AT_ONCE_OR_NOT}
         async with Redis("127.0.0.1", peer.port, **options) as r:
             with pytest.raises((AuthenticationFailed, ConnectionFailed)) as caught:
                 await r.ping()
@@ -253,7 +255,7 @@ async def test_a_secret_in_the_servers_message(peer: Peer) -> None:
 
 async def test_a_peer_that_accepts_and_says_nothing(peer: Peer) -> None:
     peer.answer = lambda peer, words: b""
-    async with Redis("127.0.0.1", peer.port, connect_timeout=0.05) as r:
+    async with Redis("127.0.0.1", peer.port, reconnect=AT_ONCE_OR_NOT, connect_timeout=0.05) as r:
         with pytest.raises(ConnectionFailed, match=r"within 0\.05 s"):
             await r.ping()
 
@@ -263,7 +265,7 @@ async def test_a_late_answer_to_a_handshake_is_nobodys(peer: Peer) -> None:
         return b"" if words[0] == b"CLIENT" else peer.usual(words)
 
     peer.answer = answer
-    async with Redis("127.0.0.1", peer.port, connect_timeout=0.05) as r:
+    async with Redis("127.0.0.1", peer.port, reconnect=AT_ONCE_OR_NOT, connect_timeout=0.05) as r:
         with pytest.raises(ConnectionFailed):
             await r.echo("x")
         peer.answer = Peer.usual
@@ -350,7 +352,7 @@ async def test_a_blocking_command_has_its_own_deadline(peer: Peer) -> None:
 
 async def test_a_killed_server() -> None:
     with EmbeddedServer() as server:
-        async with Redis(server.host, server.port) as r:
+        async with Redis(server.host, server.port, reconnect=AT_ONCE_OR_NOT) as r:
             await r.incr("n")
             server.pause()
             waiting = asyncio.gather(r.get("n"), r.incr("n"), r.blpop("q", timeout=0), return_exceptions=True)

@@ -26,13 +26,14 @@ from redpoll import (
     NotSent,
     OutcomeUnknown,
     PoolTimeout,
+    Reconnect,
     Redis,
     ServerError,
     UsageError,
     WrongLoop,
     WrongType,
 )
-from redpoll.routing import leasing, standalone
+from redpoll.routing import leasing, shared
 from redpoll.testing import EmbeddedServer
 
 
@@ -177,7 +178,7 @@ async def test_connecting_does_not_take_over_a_callers_context(
         seen.append(token.get())
         return await real(settings)
 
-    for module in (standalone, leasing):
+    for module in (shared, leasing):
         real = module.connect
         monkeypatch.setattr(module, "connect", connect)
     token.set("caller")
@@ -281,17 +282,17 @@ async def test_a_server_that_does_not_answer_the_handshake(server: EmbeddedServe
 
 
 async def test_nothing_listens() -> None:
-    async with Redis("127.0.0.1", 1) as r:
+    async with Redis("127.0.0.1", 1, command_timeout=0.2) as r:
         results = await asyncio.gather(*(r.ping() for _ in range(3)), return_exceptions=True)
         assert len({id(error) for error in results}) == 3, "each caller has an error of its own"
         for error in results:
             assert isinstance(error, ConnectionFailed)
             assert isinstance(error, ConnectionError)
             assert (error.address, error.outcome, error.command) == ("127.0.0.1:1", "not_run", "PING")
-    async with Redis(path="/no/such.sock") as r:
+    async with Redis(path="/no/such.sock", reconnect=Reconnect(attempts=0)) as r:
         with pytest.raises(ConnectionFailed, match="No such file"):
             await r.ping()
-    async with Redis("name.invalid") as r:
+    async with Redis("name.invalid", reconnect=Reconnect(attempts=0)) as r:
         with pytest.raises(ConnectionFailed, match="cannot connect"):
             await r.ping()
 

@@ -17,25 +17,20 @@ class Calls:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
 
-    def _fill(self, call: Call, name: str, text: bool) -> None:
-        call.spec, call.payload, call.text = Spec(name), b"", text
-        call.replay, call.given, call.batch, call.timeout, call.deadline = False, 0, None, None, 0.0
-
     def one(self, name: str = "GET", *, text: bool = True) -> Call:
-        call = Call(loop=self.loop)
-        self._fill(call, name, text)
+        call = Call()
+        call.fill(self.loop, Spec(name), b"", text=text)
         return call
 
     def group(self, *texts: bool) -> Group:
-        group = Group(loop=self.loop)
-        self._fill(group, "PIPELINE", True)
-        group.texts = list(texts)
-        group.again()
+        group = Group()
+        group.fill(self.loop, Spec("PIPELINE"), b"")
+        group.fill_group(list(texts))
         return group
 
     def change(self, kind: bytes = b"subscribe") -> Change:
-        change = Change(loop=self.loop)
-        self._fill(change, kind.decode().upper(), True)
+        change = Change()
+        change.fill(self.loop, Spec(kind.decode().upper()), b"")
         change.kind = kind
         change.again()
         return change

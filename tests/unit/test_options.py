@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redpoll.errors import UsageError
-from redpoll.options import Address, Settings, parse_url, settings
+from redpoll.options import Address, Options, Settings, parse_url, settings
+from redpoll.reconnect import Reconnect
 
 SECRET = "canary-password"
 
@@ -26,6 +27,23 @@ SECRET = "canary-password"
         ("redis://h?db=2&protocol=2&client_name=web", Settings(Address("h"), db=2, protocol=2, client_name="web")),
         ("redis://h?connect_timeout=0.5&max_leased=3", Settings(Address("h"), connect_timeout=0.5, max_leased=3)),
         ("unix:///run/redis.sock?db=1", Settings(Address(path="/run/redis.sock"), db=1)),
+        (
+            "redis://h?read_timeout=1&write_timeout=2&health_check=3&max_inflight=4&max_queue=5&max_queue_bytes=6",
+            Settings(
+                Address("h"),
+                read_timeout=1.0,
+                write_timeout=2.0,
+                health_check=3.0,
+                max_inflight=4,
+                max_queue=5,
+                max_queue_bytes=6,
+            ),
+        ),
+        (
+            "redis://h?reconnect=false&offline=fail&overflow=fail",
+            Settings(Address("h"), reconnect=None, offline="fail", overflow="fail"),
+        ),
+        ("redis://h?reconnect=True", Settings(Address("h"), reconnect=Reconnect())),
         ("unix://:pw@/run/r%20s.sock", Settings(Address(path="/run/r s.sock"), password="pw")),
         ("redis://h?username=u&password=p%26w", Settings(Address("h"), username="u", password="p&w")),
     ],
@@ -64,6 +82,12 @@ def test_urls(url: str, expected: Settings) -> None:
         ("redis://h?connect_timeout=0", "above 0"),
         ("redis://h?connect_timeout=nan", "'connect_timeout'"),
         ("redis://canary@h", "needs a password"),
+        ("redis://h?read_timeout=0", "above 0"),
+        ("redis://h?health_check=-1", "'health_check'"),
+        ("redis://h?max_inflight=0", "from 1"),
+        ("redis://h?reconnect=maybe", "true or false"),
+        ("redis://h?offline=later", "'wait' or 'fail'"),
+        ("redis://h?on_connect=f", "as an argument"),
         ("unix://", "absolute path"),
         ("unix://host/path", "absolute path"),
     ],
@@ -107,6 +131,26 @@ def test_an_option_in_the_url_and_as_an_argument() -> None:
         ({"middleware": [1]}, "callables"),
         ({"middleware": print}, "list or tuple"),
         ({"path": ""}, "'path'"),
+        ({"read_timeout": 0}, "'read_timeout'.*above 0"),
+        ({"write_timeout": -1}, "'write_timeout'.*above 0"),
+        ({"health_check": 0}, "'health_check'.*above 0"),
+        ({"reconnect": 3}, "a Reconnect, True or False"),
+        ({"reconnect": None}, "a Reconnect, True or False"),
+        ({"reconnect": Reconnect(initial=-1)}, r"'reconnect\.initial'"),
+        ({"reconnect": Reconnect(max=float("inf"))}, r"'reconnect\.max'"),
+        ({"reconnect": Reconnect(attempts=-1)}, r"'reconnect\.attempts'"),
+        ({"reconnect_on_error": "READONLY"}, "a collection of error codes"),
+        ({"reconnect_on_error": [1]}, "a collection of error codes"),
+        ({"offline": "queue"}, "'wait' or 'fail'"),
+        ({"overflow": None}, "'wait' or 'fail'"),
+        ({"max_inflight": 0}, "from 1"),
+        ({"max_queue": 0}, "from 1"),
+        ({"max_queue_bytes": True}, "from 1"),
+        ({"on_connect": 1}, "a function or None"),
+        ({"on_disconnect": "f"}, "a function or None"),
+        ({"on_error": []}, "a function or None"),
+        ({"credentials": "canary"}, "a function or None"),
+        ({"credentials": dict, "password": "canary"}, "instead of username and password"),
     ],
 )
 def test_bad_options(options: dict[str, Any], says: str) -> None:
@@ -122,7 +166,16 @@ def test_bad_addresses(host: Any, port: Any) -> None:
 
 
 def test_no_limit() -> None:
-    assert settings("h", 1, {"command_timeout": None}).command_timeout is None
+    options: Options = {"command_timeout": None, "read_timeout": None, "write_timeout": None, "health_check": None}
+    made = settings("h", 1, options)
+    assert (made.command_timeout, made.read_timeout, made.write_timeout, made.health_check) == (None,) * 4
+
+
+def test_reconnecting() -> None:
+    assert settings("h", 1, {}).reconnect == settings("h", 1, {"reconnect": True}).reconnect == Reconnect()
+    assert settings("h", 1, {"reconnect": False}).reconnect is None
+    assert settings("h", 1, {"reconnect_on_error": ["READONLY", "MY"]}).reconnect_on_error == {"READONLY", "MY"}
+    assert callable(settings("h", 1, {"reconnect_on_error": lambda error: True}).reconnect_on_error)
 
 
 def test_addresses_as_text() -> None:

@@ -11,18 +11,23 @@ from .array import ArrayCommands, QueuedArrayCommands
 from .backup import BackupCommands, QueuedBackupCommands
 from .bitmap import BitmapCommands, QueuedBitmapCommands
 from .bloom import BloomCommands, QueuedBloomCommands
-from .client import ClientCommands, ClientStateCommands, QueuedClientCommands
-from .cluster import ClusterCommands, ClusterStateCommands, QueuedClusterCommands
+from .client import ClientCommands, ClientStateCommands, QueuedClientCommands, QueuedClientStateCommands
+from .cluster import ClusterCommands, ClusterStateCommands, QueuedClusterCommands, QueuedClusterStateCommands
 from .command import CommandCommands, QueuedCommandCommands
 from .commandlog import CommandlogCommands, QueuedCommandlogCommands
 from .config import ConfigCommands, QueuedConfigCommands
-from .connection import ConnectionCommands, ConnectionStateCommands, QueuedConnectionCommands
+from .connection import (
+    ConnectionCommands,
+    ConnectionStateCommands,
+    QueuedConnectionCommands,
+    QueuedConnectionStateCommands,
+)
 from .count_min_sketch import CountMinSketchCommands, QueuedCountMinSketchCommands
 from .cuckoo import CuckooCommands, QueuedCuckooCommands
 from .function import FunctionCommands, QueuedFunctionCommands
-from .generic import GenericCommands, GenericStateCommands, QueuedGenericCommands
+from .generic import GenericCommands, GenericStateCommands, QueuedGenericCommands, QueuedGenericStateCommands
 from .geo import GeoCommands, QueuedGeoCommands
-from .hash import HashCommands, HashStateCommands, QueuedHashCommands
+from .hash import HashCommands, HashStateCommands, QueuedHashCommands, QueuedHashStateCommands
 from .hotkeys import HotkeysCommands, QueuedHotkeysCommands
 from .hyperloglog import HyperloglogCommands, QueuedHyperloglogCommands
 from .json import JsonCommands, QueuedJsonCommands
@@ -31,7 +36,7 @@ from .list import ListCommands, QueuedListCommands
 from .memory import MemoryCommands, QueuedMemoryCommands
 from .module import ModuleCommands, QueuedModuleCommands
 from .pubsub import PubsubCommands, QueuedPubsubCommands
-from .scripting import QueuedScriptingCommands, ScriptingCommands, ScriptingStateCommands
+from .scripting import QueuedScriptingCommands, QueuedScriptingStateCommands, ScriptingCommands, ScriptingStateCommands
 from .search import QueuedSearchCommands, SearchCommands
 from .sentinel import QueuedSentinelCommands, SentinelCommands
 from .server import QueuedServerCommands, ServerCommands
@@ -43,12 +48,13 @@ from .string import QueuedStringCommands, StringCommands
 from .tdigest import QueuedTdigestCommands, TdigestCommands
 from .timeseries import QueuedTimeseriesCommands, TimeseriesCommands
 from .topk import QueuedTopkCommands, TopkCommands
-from .transactions import TransactionsStateCommands
+from .transactions import QueuedTransactionsStateCommands, TransactionsStateCommands
 from .vector_set import QueuedVectorSetCommands, VectorSetCommands
 
 __all__ = [
     "Commands",
     "QueuedCommands",
+    "QueuedStateCommands",
     "StateCommands",
 ]
 
@@ -156,5 +162,20 @@ class StateCommands(
     AwaitedFace[S],
 ):
     """The commands that change their connection's state."""
+
+    __slots__ = ()
+
+
+class QueuedStateCommands(
+    QueuedClientStateCommands[S],
+    QueuedClusterStateCommands[S],
+    QueuedConnectionStateCommands[S],
+    QueuedGenericStateCommands[S],
+    QueuedHashStateCommands[S],
+    QueuedScriptingStateCommands[S],
+    QueuedTransactionsStateCommands[S],
+    QueuedFace[S],
+):
+    """The commands that change their connection's state, queued."""
 
     __slots__ = ()

@@ -1081,3 +1081,53 @@ class ClientStateCommands(AwaitedFace[S]):
         return await self._run(
             CLIENT_TRACKING, encode_client_tracking(status, redirect, prefix, bcast, optin, optout, noloop)
         )
+
+
+class QueuedClientStateCommands(QueuedFace[S]):
+    """The client commands that change the state of their connection, queued."""
+
+    __slots__ = ()
+
+    def client_caching(self, mode: Literal["YES", "NO"]) -> Queued[bool]:
+        """Queue CLIENT CACHING; arguments and result as awaited."""
+        return self._queue(CLIENT_CACHING, encode_client_caching(mode))
+
+    def client_capa(self, *capabilities: Value) -> Queued[bool]:
+        """Queue CLIENT CAPA; arguments and result as awaited."""
+        return self._queue(CLIENT_CAPA, encode_client_capa(capabilities))
+
+    def client_import_source(self, enabled: Literal["ON", "OFF"]) -> Queued[bool]:
+        """Queue CLIENT IMPORT-SOURCE; arguments and result as awaited."""
+        return self._queue(CLIENT_IMPORT_SOURCE, encode_client_import_source(enabled))
+
+    def client_no_evict(self, enabled: Literal["ON", "OFF"]) -> Queued[bool]:
+        """Queue CLIENT NO-EVICT; arguments and result as awaited."""
+        return self._queue(CLIENT_NO_EVICT, encode_client_no_evict(enabled))
+
+    def client_no_touch(self, enabled: Literal["ON", "OFF"]) -> Queued[bool]:
+        """Queue CLIENT NO-TOUCH; arguments and result as awaited."""
+        return self._queue(CLIENT_NO_TOUCH, encode_client_no_touch(enabled))
+
+    def client_setinfo(self, *, lib_name: Value | None = None, lib_ver: Value | None = None) -> Queued[bool]:
+        """Queue CLIENT SETINFO; arguments and result as awaited."""
+        return self._queue(CLIENT_SETINFO, encode_client_setinfo(lib_name, lib_ver))
+
+    def client_setname(self, connection_name: Value) -> Queued[bool]:
+        """Queue CLIENT SETNAME; arguments and result as awaited."""
+        return self._queue(CLIENT_SETNAME, ("CLIENT", "SETNAME", connection_name))
+
+    def client_tracking(
+        self,
+        status: Literal["ON", "OFF"],
+        *,
+        redirect: int | None = None,
+        prefix: Many[Value] | None = None,
+        bcast: bool = False,
+        optin: bool = False,
+        optout: bool = False,
+        noloop: bool = False,
+    ) -> Queued[bool]:
+        """Queue CLIENT TRACKING; arguments and result as awaited."""
+        return self._queue(
+            CLIENT_TRACKING, encode_client_tracking(status, redirect, prefix, bcast, optin, optout, noloop)
+        )

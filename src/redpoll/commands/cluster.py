@@ -1150,3 +1150,21 @@ class ClusterStateCommands(AwaitedFace[S]):
         See https://redis.io/docs/latest/commands/readwrite/
         """
         return await self._run(READWRITE, ("READWRITE",))
+
+
+class QueuedClusterStateCommands(QueuedFace[S]):
+    """The cluster commands that change the state of their connection, queued."""
+
+    __slots__ = ()
+
+    def asking(self) -> Queued[bool]:
+        """Queue ASKING; arguments and result as awaited."""
+        return self._queue(ASKING, ("ASKING",))
+
+    def readonly(self) -> Queued[bool]:
+        """Queue READONLY; arguments and result as awaited."""
+        return self._queue(READONLY, ("READONLY",))
+
+    def readwrite(self) -> Queued[bool]:
+        """Queue READWRITE; arguments and result as awaited."""
+        return self._queue(READWRITE, ("READWRITE",))

@@ -208,3 +208,27 @@ class ConnectionStateCommands(AwaitedFace[S]):
         See https://redis.io/docs/latest/commands/select/
         """
         return await self._run(SELECT, ("SELECT", index))
+
+
+class QueuedConnectionStateCommands(QueuedFace[S]):
+    """The connection commands that change the state of their connection, queued."""
+
+    __slots__ = ()
+
+    def auth(self, password: Value, *, username: Value | None = None) -> Queued[bool]:
+        """Queue AUTH; arguments and result as awaited."""
+        return self._queue(AUTH, encode_auth(password, username))
+
+    def hello(
+        self, protover: int | None = None, *, auth: tuple[Value, Value] | None = None, setname: Value | None = None
+    ) -> Queued[HelloInfo]:
+        """Queue HELLO; arguments and result as awaited."""
+        return self._queue(HELLO, encode_hello(protover, auth, setname))
+
+    def reset(self) -> Queued[bool]:
+        """Queue RESET; arguments and result as awaited."""
+        return self._queue(RESET, ("RESET",))
+
+    def select(self, index: int) -> Queued[bool]:
+        """Queue SELECT; arguments and result as awaited."""
+        return self._queue(SELECT, ("SELECT", index))

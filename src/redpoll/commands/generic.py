@@ -1416,3 +1416,17 @@ class GenericStateCommands(AwaitedFace[S]):
         See https://redis.io/docs/latest/commands/waitaof/
         """
         return await self._run(WAITAOF, ("WAITAOF", numlocal, numreplicas, _a.milliseconds(timeout)))
+
+
+class QueuedGenericStateCommands(QueuedFace[S]):
+    """The generic commands that change the state of their connection, queued."""
+
+    __slots__ = ()
+
+    def wait(self, numreplicas: int, timeout: Milliseconds) -> Queued[int]:
+        """Queue WAIT; arguments and result as awaited."""
+        return self._queue(WAIT, ("WAIT", numreplicas, _a.milliseconds(timeout)))
+
+    def waitaof(self, numlocal: int, numreplicas: int, timeout: Milliseconds) -> Queued[tuple[int, int]]:
+        """Queue WAITAOF; arguments and result as awaited."""
+        return self._queue(WAITAOF, ("WAITAOF", numlocal, numreplicas, _a.milliseconds(timeout)))

@@ -1396,3 +1396,25 @@ class HashStateCommands(AwaitedFace[S]):
         Not yet confirmed on a live server.
         """
         return await self._run(HIMPORT_SET, encode_himport_set(key, fieldset_name, values))
+
+
+class QueuedHashStateCommands(QueuedFace[S]):
+    """The hash commands that change the state of their connection, queued."""
+
+    __slots__ = ()
+
+    def himport_discard(self, fieldset_name: Value) -> Queued[bool]:
+        """Queue HIMPORT DISCARD; arguments and result as awaited."""
+        return self._queue(HIMPORT_DISCARD, ("HIMPORT", "DISCARD", fieldset_name))
+
+    def himport_discardall(self) -> Queued[int]:
+        """Queue HIMPORT DISCARDALL; arguments and result as awaited."""
+        return self._queue(HIMPORT_DISCARDALL, ("HIMPORT", "DISCARDALL"))
+
+    def himport_prepare(self, fieldset_name: Value, *fields: Value) -> Queued[bool]:
+        """Queue HIMPORT PREPARE; arguments and result as awaited."""
+        return self._queue(HIMPORT_PREPARE, encode_himport_prepare(fieldset_name, fields))
+
+    def himport_set(self, key: Key, /, fieldset_name: Value, *values: Value) -> Queued[bool]:
+        """Queue HIMPORT SET; arguments and result as awaited."""
+        return self._queue(HIMPORT_SET, encode_himport_set(key, fieldset_name, values))

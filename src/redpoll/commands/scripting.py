@@ -406,3 +406,13 @@ class ScriptingStateCommands(AwaitedFace[S]):
         See https://redis.io/docs/latest/commands/script-debug/
         """
         return await self._run(SCRIPT_DEBUG, encode_script_debug(mode, engine))
+
+
+class QueuedScriptingStateCommands(QueuedFace[S]):
+    """The scripting commands that change the state of their connection, queued."""
+
+    __slots__ = ()
+
+    def script_debug(self, mode: Literal["YES", "SYNC", "NO"], engine: Value | None = None) -> Queued[bool]:
+        """Queue SCRIPT DEBUG; arguments and result as awaited."""
+        return self._queue(SCRIPT_DEBUG, encode_script_debug(mode, engine))

@@ -7,7 +7,7 @@ from typing import Final
 
 from redpoll import arguments as _a
 from redpoll import decoders as d
-from redpoll.faces import AwaitedFace
+from redpoll.faces import AwaitedFace, Queued, QueuedFace
 from redpoll.spec import KeyRange, Spec
 from redpoll.types import Arg, Key, Many, S
 
@@ -57,3 +57,17 @@ class TransactionsStateCommands(AwaitedFace[S]):
         See https://redis.io/docs/latest/commands/watch/
         """
         return await self._run(WATCH, encode_watch(_a.spread(keys)))
+
+
+class QueuedTransactionsStateCommands(QueuedFace[S]):
+    """The transactions commands that change the state of their connection, queued."""
+
+    __slots__ = ()
+
+    def unwatch(self) -> Queued[bool]:
+        """Queue UNWATCH; arguments and result as awaited."""
+        return self._queue(UNWATCH, ("UNWATCH",))
+
+    def watch(self, *keys: Key | Many[Key]) -> Queued[bool]:
+        """Queue WATCH; arguments and result as awaited."""
+        return self._queue(WATCH, encode_watch(_a.spread(keys)))

@@ -1,15 +1,18 @@
-"""What waits for replies: one object a call, which is also the future that its caller awaits.
+"""What waits for replies: one object a call, beside the future that its caller awaits.
 
 There are three kinds. A ``Call`` takes one reply. A ``Group`` takes n replies as one whole: a pipeline's chunk. A
 ``Change`` of subscriptions takes the pushes that confirm it, or an error in their place, and ends on the reply of the
 PING that was sent right behind it.
 
-Cancelling a call abandons it: where it was given to a connection its replies are still read, and dropped.
+Cancelling the future abandons the call: where it was given to a connection its replies are still read, and dropped. The
+future is asyncio's own class, not one derived from it: a task resumes from that one alone without a detour, which is
+worth more than the second object costs.
 """
 
 from __future__ import annotations
 
-from asyncio import Future
+from asyncio import AbstractEventLoop, Future
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from hiredis import ReplyError
@@ -21,22 +24,24 @@ from redpoll.spec import Spec
 NOT_TEXT: Final = "the reply is not UTF-8 text; read it through the client's `binary` view"
 
 
-class Call(Future[Any]):
-    """One command that waits for its one reply. Its owner sets the fields right after making it.
+class Call:
+    """One command that waits for its one reply. Its owner sets the fields right after making it; see ``fill``.
 
     Attributes:
+        future: what its caller awaits.
         spec: the command's facts.
         payload: its bytes, kept until it is answered so that it can be sent again.
         text: whether the next reply is read as str.
         replay: running it twice does no harm.
         deadline: when it must have ended, by ``time.monotonic``.
         timeout: seconds it was allowed; None for no limit.
-        given: how many times it was given to a connection.
+        given: how many times it was given to a connection and may have run.
         batch: the batch it is a piece of, or None.
     """
 
-    __slots__ = ("batch", "deadline", "given", "payload", "replay", "spec", "text", "timeout")
+    __slots__ = ("batch", "deadline", "future", "given", "payload", "replay", "spec", "text", "timeout")
 
+    future: Future[Any]
     spec: Spec[Any]
     payload: bytes
     text: bool
@@ -46,17 +51,34 @@ class Call(Future[Any]):
     given: int
     batch: object | None
 
+    def fill(
+        self, loop: AbstractEventLoop, spec: Spec[Any], payload: bytes, *, text: bool = True, replay: bool = False
+    ) -> None:
+        """Set the fields of a call without a time limit. The hot path sets them itself."""
+        self.future = loop.create_future()
+        self.spec, self.payload, self.text, self.replay = spec, payload, text, replay
+        self.given, self.batch, self.timeout, self.deadline = 0, None, None, 0.0
+
+    def done(self) -> bool:
+        """Whether it has ended, or was abandoned."""
+        return self.future.done()
+
     def take(self, reply: Any) -> bool:
         """Take the reply, or an error in its place; return True as that ends it."""
-        if not self.done():
+        if not self.future.done():
             if isinstance(reply, RedisError):
-                self.set_exception(reply)
+                self.future.set_exception(reply)
             else:
-                self.set_result(reply)
+                self.future.set_result(reply)
         return True
 
     def again(self) -> None:
         """Forget what was received, as the call is sent anew."""
+
+    @property
+    def weight(self) -> int:
+        """How many commands it is."""
+        return 1
 
 
 class Group(Call):
@@ -67,12 +89,24 @@ class Group(Call):
     Attributes:
         texts: for each reply whether it is read as str.
         replies: what was received so far.
+        sizes: for each command its bytes in the payload; None where the group can only be sent again as a whole.
+        counted: how many commands beside the first it was counted as when it was given to a connection.
+        judge: asked once all replies are there; True if it takes care of the group, which then does not end now.
     """
 
-    __slots__ = ("replies", "texts")
+    __slots__ = ("_kept", "counted", "judge", "replies", "sizes", "texts")
 
     texts: list[bool]
     replies: list[Any]
+    sizes: Sequence[int] | None
+    counted: int
+    judge: Callable[[Group], bool] | None
+
+    def fill_group(self, texts: list[bool], sizes: Sequence[int] | None = None) -> None:
+        """Set the fields that a group has beside a call's."""
+        self.texts, self.sizes, self.counted, self.judge = texts, sizes, 0, None
+        self._kept: list[Any] = []
+        self.again()
 
     @override
     def take(self, reply: Any) -> bool:
@@ -83,15 +117,30 @@ class Group(Call):
         if count < len(self.texts):
             self.text = self.texts[count]
             return False
-        if not self.done():
-            self.set_result(replies)
+        if not self.future.done() and (self.judge is None or not self.judge(self)):
+            self.future.set_result(replies)
         return True
 
     @override
     def again(self) -> None:
         """Forget what was received, as the group is sent anew."""
-        self.replies = []
-        self.text = self.texts[0]
+        self.replies = self._kept.copy()
+        self.text = self.texts[len(self.replies)]
+
+    def keep(self, count: int) -> None:
+        """Keep the first replies: only the commands behind them are sent anew."""
+        if count:
+            assert self.sizes is not None
+            already = len(self._kept)
+            self._kept = self.replies[:count]
+            self.payload = self.payload[sum(self.sizes[already:count]) :]
+        self.again()
+
+    @property
+    @override
+    def weight(self) -> int:
+        """How many commands wait for their replies."""
+        return len(self.texts) - len(self._kept)
 
 
 class Change(Call):
@@ -124,8 +173,8 @@ class Change(Call):
         if reply.__class__ is ReplyError and not self.confirmed and self.refused is None:
             self.refused = reply
             return False
-        if not self.done():
-            self.set_result(self.confirmed if self.refused is None else self.refused)
+        if not self.future.done():
+            self.future.set_result(self.confirmed if self.refused is None else self.refused)
         return True
 
     @override

@@ -18,7 +18,7 @@ from typing import Any, Final, Literal
 from hiredis import ReplyError
 from typing_extensions import override
 
-from redpoll.errors import AuthenticationFailed, ConnectionFailed, safe_message
+from redpoll.errors import AuthenticationFailed, ConnectionFailed, Refused, safe_message, server_error
 from redpoll.options import VERSION, Settings
 
 _CREDENTIALS: Final = frozenset(("WRONGPASS", "NOAUTH"))
@@ -109,7 +109,9 @@ def judge(settings: Settings, steps: Sequence[Step], replies: Sequence[Any]) -> 
 
 def _greeted(reply: Any) -> Ready:
     if reply.__class__ is not dict or reply.get("proto") != 3:
-        raise ConnectionFailed("the server answered HELLO 3 with something else than protocol 3", command="HELLO")
+        raise _final(
+            ConnectionFailed("the server answered HELLO 3 with something else than protocol 3", command="HELLO")
+        )
     return Ready(3, {str(field): value for field, value in reply.items()})
 
 
@@ -128,5 +130,11 @@ def _failure(settings: Settings, command: str, error: ReplyError) -> ConnectionF
         what = "the server wants a password" if wants else "the server refused the credentials"
         return AuthenticationFailed(f"{what}: {text}", command=command)
     if command == "SELECT":
-        return ConnectionFailed(f"database {settings.db} cannot be selected: {text}", command=command)
+        failed = ConnectionFailed(f"database {settings.db} cannot be selected: {text}", command=command)
+        return failed if isinstance(server_error(text), Refused) else _final(failed)
     return ConnectionFailed(f"the server refused the connection: {text}", command=command)
+
+
+def _final(error: ConnectionFailed) -> ConnectionFailed:
+    error.final = True
+    return error

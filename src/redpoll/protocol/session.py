@@ -11,6 +11,10 @@ byte means an attribute only where a whole value has just ended. So a chunk that
 end is fed in pieces, each beginning with such a byte: if the reader stands between two values just before the piece,
 its first value is an attribute and dropped; if it stands within a value, the byte is payload.
 
+Sizes are believed by hiredis: of an announced array of two thousand million elements it makes the list at once, and
+letting go of that takes seconds. So a header of an absurd size must not reach the reader. What looks like one may be
+payload as well, so the bytes before it are fed first: the reader has then taken them all exactly if it wants a header.
+
 Text that is not UTF-8. A strict reader would raise without telling whether a push or a reply was lost. So a handler of
 our own decodes such bytes reversibly and takes a note of it; the value is then judged with its type known.
 """
@@ -18,6 +22,8 @@ our own decodes such bytes reversibly and takes a note of it; the value is then 
 from __future__ import annotations
 
 import codecs
+import re
+from asyncio import InvalidStateError
 from collections import deque
 from collections.abc import Callable
 from threading import get_ident
@@ -25,12 +31,18 @@ from typing import Any, Final
 
 from hiredis import ProtocolError, PushNotification, Reader, ReplyError
 
-from redpoll.errors import DecodeFailed, ProtocolViolation, server_error
+from redpoll.errors import DecodeFailed, ProtocolViolation, ServerError, server_error
 
-from .calls import NOT_TEXT, Call, Change, as_bytes
+from .calls import NOT_TEXT, Call, Change, Group, as_bytes
 
 MAX_LINE: Final = 64 << 10
 """The longest first line, in bytes, that may come in without its end."""
+
+_ANNOUNCED: Final = re.compile(rb"(?:\n|\A)[*%~>|]([1-9][0-9]{6,})(?=\r)")
+_OPEN_HEADER: Final = re.compile(rb"(?:\n|\A)([*%~>|][0-9]{0,24}\r?)\Z")
+_SHORTEST: Final = 9  # bytes of the shortest header that announces ten million elements
+_BULK: Final = re.compile(rb"[$=!]([1-9][0-9]{3,})\r")
+_LEAST_ELEMENT: Final = 3  # bytes
 
 _MORE: Final = object()
 _SPECIAL: Final = frozenset((PushNotification, ReplyError))
@@ -58,6 +70,9 @@ class Session:
 
     Attributes:
         waiting: the calls that were given to the connection and wait for their replies, oldest first.
+        extra: how many more commands these are than calls.
+        on_error: gets each single call that the server answers with an error, and the error; True if it takes care of
+            the call, which then does not end now.
     """
 
     __slots__ = (
@@ -68,13 +83,17 @@ class Session:
         "_fed",
         "_gets",
         "_has_data",
+        "_held",
         "_line_open",
         "_max_bytes",
+        "_most",
         "_odd",
         "_on_push",
         "_pushes_as_arrays",
         "_reader",
         "_tainted",
+        "extra",
+        "on_error",
         "waiting",
     )
 
@@ -95,9 +114,13 @@ class Session:
             pushes_as_arrays: the connection serves subscriptions on RESP2.
         """
         self.waiting: deque[Call] = deque()
+        self.extra = 0
+        self.on_error: Callable[[Call, ServerError], bool] | None = None
         self._address = address
         self._on_push = on_push
         self._max_bytes = max_reply_bytes
+        self._most = max_reply_bytes // _LEAST_ELEMENT  # elements of an aggregate
+        self._held = b""  # the beginning of a header, until all of it is there
         self._pushes_as_arrays = pushes_as_arrays
         # False, hiredis' default for "not enough data", is also the RESP3 value #f.
         self._reader = Reader(encoding="utf-8", errors="redpoll.flag", notEnoughData=_MORE)
@@ -118,13 +141,19 @@ class Session:
             ProtocolViolation: what came is not RESP, answers nothing, or breaks a limit. The session is finished: the
                 connection must be closed and the calls in ``waiting`` told.
         """
-        if self._broken:
+        if self._broken or not data:
             return
         self._fed += len(data)
         fresh = self._at_boundary
         try:
-            if b"|" in data:
-                self._feed_marked(data)
+            if self._held or data[-1] != 10:
+                data = self._hold_header(data)
+                if not data:
+                    return
+            if b"|" in data or (
+                len(data) > _SHORTEST and (b"*" in data or b"%" in data or b"~" in data or b">" in data)
+            ):
+                self._feed_checked(data)
             else:
                 self._reader.feed(data)
                 self._drain()
@@ -134,11 +163,19 @@ class Session:
             self._broken = True
             raise
 
+    def give(self, call: Call) -> None:
+        """Let a call wait for its replies: its bytes go to the connection now."""
+        self.waiting.append(call)
+        if isinstance(call, Group):
+            call.counted = call.weight - 1
+            self.extra += call.counted
+
     def lost(self) -> list[Call]:
         """End the session; return the calls that wait, oldest first, without those that were abandoned."""
         self._broken = True
         pending = [call for call in self.waiting if not call.done()]
         self.waiting.clear()
+        self.extra = 0
         return pending
 
     def _check_limits(self, data: bytes, fresh: bool) -> None:
@@ -146,10 +183,40 @@ class Session:
             self._line_open = b"\n" not in data
         if self._line_open and self._fed > MAX_LINE:
             raise ProtocolViolation(f"the server does not speak RESP here: a line is longer than {MAX_LINE} bytes")
-        if self._fed > self._max_bytes:
+        announced = _BULK.match(data) if fresh else None
+        if self._fed > self._max_bytes or (announced is not None and int(announced[1][:20]) > self._max_bytes):
             raise ProtocolViolation(f"a reply is longer than {self._max_bytes} bytes (option max_reply_bytes)")
 
+    def _hold_header(self, data: bytes) -> bytes:
+        """Keep back the beginning of a header, so that headers come whole; return what is to be fed."""
+        data = self._held + data
+        found = _OPEN_HEADER.search(data, max(0, len(data) - 32))
+        if found is None or (found.start() > 0 and data[found.start()] != 10):
+            self._held = b""
+            return data
+        self._held = found[1]
+        return data[: found.start(1)]
+
+    def _feed_checked(self, data: bytes) -> None:
+        start = 0
+        for found in _ANNOUNCED.finditer(data):
+            count = int(found[1][:20])
+            if count <= self._most:
+                continue
+            at = found.start(1) - 1
+            if at > start:
+                self._feed_marked(data[start:at])
+            start = at
+            if not self._has_data():
+                size = f"{count} elements need more than {self._max_bytes} bytes (option max_reply_bytes)"
+                raise ProtocolViolation(f"a reply is too long: {size}")
+        self._feed_marked(data[start:] if start else data)
+
     def _feed_marked(self, data: bytes) -> None:
+        if b"|" not in data:
+            self._reader.feed(data)
+            self._drain()
+            return
         start = 0
         if not data.startswith(b"|"):
             start = data.find(b"\n|") + 1
@@ -183,10 +250,12 @@ class Session:
                 self._settle(head, reply)
             elif head.__class__ is Call:
                 _ = waiting.popleft()
-                if not head.done():
-                    head.set_result(reply)
+                try:  # noqa: SIM105  (a context manager would cost more than all of this)
+                    head.future.set_result(reply)
+                except InvalidStateError:
+                    pass  # it was abandoned
             elif head.take(reply):
-                _ = waiting.popleft()
+                self._leave(head)
             if not has_data():
                 self._at_boundary = True
                 return
@@ -209,8 +278,21 @@ class Session:
                 reply = DecodeFailed(NOT_TEXT, command=head.spec.name, address=self._address)
             elif reply.__class__ is ReplyError and head.__class__ is Call:
                 reply = server_error(str(reply), command=head.spec.name, address=self._address)
+                if self._spared(head, reply):
+                    return
             if head.take(reply):
-                _ = self.waiting.popleft()
+                self._leave(head)
+
+    def _leave(self, head: Call) -> None:
+        _ = self.waiting.popleft()
+        if isinstance(head, Group):
+            self.extra -= head.counted
+
+    def _spared(self, head: Call, error: ServerError) -> bool:
+        if self.on_error is None or head.done() or not self.on_error(head, error):
+            return False
+        _ = self.waiting.popleft()
+        return True
 
     def _note_bad(self) -> None:
         me = get_ident()

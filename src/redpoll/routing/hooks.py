@@ -1,12 +1,17 @@
-"""Calls the observer and the middleware of a client around each command. A client without them has no ``Hooks``."""
+"""Calls what a client was given to be called: around each command, and as connections come and go.
+
+A client without an observer and middleware has no ``Hooks``.
+"""
 
 from __future__ import annotations
 
+import inspect
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from time import monotonic
 from typing import Any, Final
 
+from redpoll.errors import RedisError
 from redpoll.events import Call, CommandFinished, CommandStarted, Facts, Observer
 from redpoll.options import Settings
 from redpoll.types import Arg
@@ -77,6 +82,68 @@ class Hooks:
             raise
         finally:
             _tell(observer.finished, CommandFinished(event, monotonic() - begin, raised))
+
+
+class Listeners:
+    """The functions that a client tells of its connections. They may be async; what they raise harms nobody."""
+
+    __slots__ = ("_settings", "_spawn")
+
+    def __init__(self, settings: Settings, spawn: Callable[[Coroutine[Any, Any, None]], object]) -> None:
+        """Begin.
+
+        Args:
+            settings: the client's settings.
+            spawn: runs a coroutine as a task.
+        """
+        self._settings = settings
+        self._spawn = spawn
+
+    async def connected(self, face: Callable[[], Any]) -> None:
+        """Call ``on_connect``, and wait until it is done.
+
+        Args:
+            face: gives the client of the new connection.
+        """
+        listener = self._settings.on_connect
+        if listener is not None:
+            try:
+                result = listener(face())
+                if inspect.isawaitable(result):
+                    await result
+            except Exception as error:
+                self.broken("on_connect", error)
+
+    def disconnected(self, reason: RedisError) -> None:
+        """Call ``on_disconnect``."""
+        self._tell("on_disconnect", self._settings.on_disconnect, reason)
+
+    def failed(self, error: Exception) -> None:
+        """Call ``on_error``."""
+        self._tell("on_error", self._settings.on_error, error)
+
+    def _tell(self, name: str, listener: Callable[[Any], object] | None, event: Exception) -> None:
+        if listener is None:
+            return
+        try:
+            result = listener(event)
+        except Exception as error:
+            self.broken(name, error)
+            return
+        if inspect.isawaitable(result):
+            self._spawn(self._rest(name, result))
+
+    async def _rest(self, name: str, result: Awaitable[object]) -> None:
+        try:
+            await result
+        except Exception as error:
+            self.broken(name, error)
+
+    def broken(self, name: str, error: Exception) -> None:
+        """Log that a function of the user's failed, and call ``on_error``."""
+        _log.error("%s failed; the client goes on", name, exc_info=error)
+        if name != "on_error":
+            self.failed(error)
 
 
 def hooks_of(settings: Settings) -> Hooks | None:

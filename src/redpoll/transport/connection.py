@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from time import monotonic
 from typing import Any, Final, cast
 
 from typing_extensions import override
 
-from redpoll.errors import ConnectionFailed, ProtocolViolation, RedisError
+from redpoll.errors import AuthenticationFailed, ConnectionFailed, ProtocolViolation, RedisError
 from redpoll.options import Settings
 from redpoll.protocol.calls import Call, Group
 from redpoll.protocol.encode import encode
@@ -22,6 +25,7 @@ from redpoll.protocol.handshake import Ready, Step, judge, opening
 from redpoll.protocol.session import Session
 from redpoll.spec import Spec
 
+from .liveness import Liveness
 from .stream import dial, why
 
 LARGE: Final = 64 << 10
@@ -30,6 +34,8 @@ LARGE: Final = 64 << 10
 _PIECE: Final = 256 << 10
 _STRETCH: Final = 1 << 20  # bytes given to the socket before others get their turn
 _HANDSHAKE: Final[Spec[Any]] = Spec("HELLO")
+_PING: Final[Spec[Any]] = Spec("PING")
+_PING_WIRE: Final = encode("PING", ("PING",))
 
 
 def _ignore() -> None:
@@ -52,18 +58,20 @@ class Connection(asyncio.Protocol):
         paused: nothing more must be written now; ``on_resume`` says when it may again.
         ready: the outcome of the handshake.
         lost: the connection has ended.
-        on_read: called after every chunk that was received.
+        liveness: when it was last heard of, and so on. Have ``check`` called when ``due`` says so.
+        on_read: called after every chunk that was received, where it is not None.
         on_resume: called when it may be written to again.
         on_lost: called once, with the calls that still wait and the reason.
     """
 
     __slots__ = (
         "_end",
+        "_given_up",
         "_rest",
         "_settings",
         "_socket_full",
         "_transport",
-        "_violation",
+        "liveness",
         "lost",
         "on_lost",
         "on_read",
@@ -78,7 +86,8 @@ class Connection(asyncio.Protocol):
         self.paused = False
         self.lost = False
         self.ready = Ready(2, {})
-        self.on_read: Callable[[], None] = _ignore
+        self.liveness = Liveness(settings.read_timeout, settings.write_timeout, settings.health_check)
+        self.on_read: Callable[[], None] | None = None
         self.on_resume: Callable[[], None] = _ignore
         self.on_lost: Callable[[Connection, list[Call], RedisError], None] = self._refuse
         self._settings = settings
@@ -86,7 +95,7 @@ class Connection(asyncio.Protocol):
         self._socket_full = False
         self._rest: memoryview | None = None  # what is left of a large payload
         self._end: asyncio.Future[None] | None = None
-        self._violation: ProtocolViolation | None = None
+        self._given_up: RedisError | None = None  # why it was closed from here
 
     # What asyncio calls.
 
@@ -94,26 +103,31 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         self._transport = cast("asyncio.Transport", transport)
+        self.liveness.heard = monotonic()
 
     @override
     def data_received(self, data: bytes) -> None:
         """End the calls whose replies are whole."""
+        self.liveness.heard = monotonic()
         try:
             self.session.feed(data)
         except ProtocolViolation as violation:
-            self._violation = violation
+            self._given_up = violation
             self.abort()
-        self.on_read()
+        if self.on_read is not None:
+            self.on_read()
 
     @override
     def pause_writing(self) -> None:
         """Stop: the socket's buffer is full."""
         self._socket_full = self.paused = True
+        self.liveness.stops(monotonic(), self._unwritten())
 
     @override
     def resume_writing(self) -> None:
         """Go on: there is room again. Not at once: a write that fails in here ends asyncio's transport twice."""
         self._socket_full = False
+        self.liveness.flows(monotonic())
         asyncio.get_running_loop().call_soon(self._write_rest)
 
     @override
@@ -124,8 +138,8 @@ class Connection(asyncio.Protocol):
         self._transport = None
         pending = self.session.lost()
         reason: RedisError
-        if self._violation is not None:
-            reason = self._violation
+        if self._given_up is not None:
+            reason = self._given_up
         else:
             reason = ConnectionFailed(f"the connection ended: {why(exc)}", address=str(self._settings.address))
         self.on_lost(self, pending, reason)
@@ -154,8 +168,43 @@ class Connection(asyncio.Protocol):
     def send(self, call: Call) -> None:
         """Give one call to the connection."""
         call.given += 1
-        self.session.waiting.append(call)
+        if not self.session.waiting:
+            self.liveness.asked = monotonic()
+        self.session.give(call)
         self.write(call.payload)
+
+    def due(self, _now: float = 0.0) -> float | None:
+        """Return when to ``wake`` it next; None for never."""
+        return None if self.closing else self.liveness.due(bool(self.session.waiting))
+
+    def wake(self, now: float) -> None:
+        """Send a PING if it has been silent for long; close it if that was too long."""
+        if self.closing:
+            return
+        liveness = self.liveness
+        verdict = liveness.judge(now, bool(self.session.waiting), self._unwritten())
+        if verdict == "ask" and not self.paused:
+            if not self.session.waiting:
+                liveness.asked = now
+            liveness.pinged = now
+            ping = Call()
+            ping.fill(asyncio.get_running_loop(), _PING, _PING_WIRE)
+            ping.future.cancel()  # whatever the answer is, it proves life: nobody waits for it
+            self.send(ping)
+        elif verdict == "mute":
+            self.give_up(f"not a byte came for {now - max(liveness.heard, liveness.asked):.3g} s (option read_timeout)")
+        elif verdict == "stuck":
+            self.give_up(f"the server took nothing for {liveness.write_timeout:g} s (option write_timeout)")
+
+    def give_up(self, why: str) -> None:
+        """Close at once; its calls are told why."""
+        if self._given_up is None:
+            self._given_up = ConnectionFailed(f"the connection was closed: {why}", address=str(self._settings.address))
+        self.abort()
+
+    def _unwritten(self) -> int:
+        rest = 0 if self._rest is None else len(self._rest)
+        return rest + (0 if self._transport is None else self._transport.get_write_buffer_size())
 
     def abort(self) -> None:
         """Close at once, dropping what is not written yet."""
@@ -196,21 +245,29 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, _connection: Connection, pending: list[Call], reason: RedisError) -> None:
         for call in pending:
-            call.set_exception(reason)
+            call.future.set_exception(reason)
 
     def ask(self, steps: Sequence[Step]) -> Group:
         """Send the steps of the handshake in one write; the group's result are their replies."""
-        group = Group(loop=asyncio.get_running_loop())
-        group.spec, group.payload = _HANDSHAKE, b"".join([encode(str(s.words[0]), s.words) for s in steps])
-        group.texts = [True] * len(steps)
-        group.replay, group.given, group.batch = False, 0, None
-        group.again()
+        group = Group()
+        payload = b"".join([encode(str(step.words[0]), step.words) for step in steps])
+        group.fill(asyncio.get_running_loop(), _HANDSHAKE, payload)
+        group.fill_group([True] * len(steps))
         self.send(group)
         return group
 
 
-async def connect(settings: Settings, on_push: Callable[[list[Any]], None] = _ignore_push) -> Connection:
+async def connect(
+    settings: Settings,
+    on_push: Callable[[list[Any]], None] = _ignore_push,
+    prepare: Callable[[Connection], Awaitable[None]] | None = None,
+) -> Connection:
     """Dial a server and shake hands, both within ``connect_timeout``.
+
+    Args:
+        settings: the client's settings.
+        on_push: gets the pushes.
+        prepare: is awaited with the new connection before anybody else has it, within the same time.
 
     Raises:
         AuthenticationFailed: the server refused the credentials, or wants some.
@@ -223,11 +280,14 @@ async def connect(settings: Settings, on_push: Callable[[list[Any]], None] = _ig
     done = False
     try:
         async with limit:
+            settings = await _with_credentials(settings)
             await dial(settings.address, lambda: connection)
             outcome: Ready | list[Step] = opening(settings)
             while isinstance(outcome, list):
-                outcome = judge(settings, outcome, await connection.ask(outcome))
+                outcome = judge(settings, outcome, await connection.ask(outcome).future)
             connection.ready = outcome
+            if prepare is not None:
+                await prepare(connection)
             done = True
     except TimeoutError as error:
         reason = f"no connection within {settings.connect_timeout:g} s" if limit.expired() else why(error)
@@ -239,3 +299,25 @@ async def connect(settings: Settings, on_push: Callable[[list[Any]], None] = _ig
         if not done:
             connection.abort()
     return connection
+
+
+async def _with_credentials(settings: Settings) -> Settings:
+    """Ask for the credentials, as they may change between two connections."""
+    if settings.credentials is None:
+        return settings
+    wrong, username, password = "", None, ""
+    try:
+        given: Any = settings.credentials()
+        if inspect.isawaitable(given):
+            given = await given
+        username, password = given
+        if not isinstance(password, str) or not (username is None or isinstance(username, str)):
+            wrong = "it must give a user (or None) and a password as str"
+    except (RedisError, TimeoutError):
+        raise
+    except Exception as error:
+        wrong = f"it failed with {type(error).__name__}"
+    # Raised out here as the function's own error may carry a secret.
+    if wrong:
+        raise AuthenticationFailed(f"option 'credentials': {wrong}")
+    return replace(settings, username=username, password=password, credentials=None)

@@ -7,9 +7,19 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable
+from typing import Final
 
 from redpoll.errors import ConnectionFailed
 from redpoll.options import Address
+
+_KEEP_ALIVE: Final = (
+    (socket.SOL_SOCKET, "SO_KEEPALIVE", 1),
+    (socket.IPPROTO_TCP, "TCP_KEEPIDLE", 15),  # seconds
+    (socket.IPPROTO_TCP, "TCP_KEEPALIVE", 15),  # as macOS calls it
+    (socket.IPPROTO_TCP, "TCP_KEEPINTVL", 5),
+    (socket.IPPROTO_TCP, "TCP_KEEPCNT", 3),
+    (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", 30_000),  # milliseconds
+)
 
 
 async def dial(address: Address, make: Callable[[], asyncio.Protocol]) -> None:
@@ -37,11 +47,17 @@ async def dial(address: Address, make: Callable[[], asyncio.Protocol]) -> None:
 
 
 def keep_alive(transport: asyncio.BaseTransport) -> None:
-    """Let the kernel notice a peer that is gone while nothing is sent."""
+    """Let the kernel notice a peer's host that is gone: while nothing is sent, and while what is sent is not taken.
+
+    It does not notice a process that has stopped; see ``Liveness`` for that.
+    """
     sock: socket.socket | None = transport.get_extra_info("socket")
     if sock is not None:
-        with contextlib.suppress(OSError):
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for level, name, value in _KEEP_ALIVE:
+            option: int | None = getattr(socket, name, None)
+            if option is not None:
+                with contextlib.suppress(OSError):
+                    sock.setsockopt(level, option, value)
 
 
 def why(error: BaseException | None) -> str:

@@ -1,11 +1,15 @@
-"""Ends the calls whose time is up, with one timer for all of them, and words what a failed call says."""
+"""The one timer of a client: it ends the calls whose time is up and wakes whoever else waits for a moment.
+
+Also words what a failed call says.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from math import inf
 from time import monotonic
+from typing import Protocol
 
 from redpoll.errors import CommandTimeout, Outcome, RedisError
 from redpoll.protocol.calls import Call
@@ -13,67 +17,88 @@ from redpoll.protocol.calls import Call
 from .deadlines import Deadlines
 
 
+class Source(Protocol):
+    """Someone with a moment to come."""
+
+    def due(self, now: float, /) -> float | None:
+        """Return the moment, by ``time.monotonic``; None for none. It may be too early, not too late."""
+        ...
+
+    def wake(self, now: float, /) -> None:
+        """Do what is to be done, if the moment has come."""
+        ...
+
+
 class Watch:
-    """The deadlines of one client's calls.
+    """The deadlines of one client's calls, and other moments.
 
     Attributes:
-        default: calls with the default timeout, in their order. Append to it directly, then see to ``armed``.
-        armed: the timer runs; else call ``arm``.
+        at: when the timer runs out; infinite where it does not run.
+        sources: who else is to be woken. After adding one, or where a moment comes nearer, call ``arm``.
+        on_late: is given the calls whose time is up, and may end some of them; the others get a ``CommandTimeout``.
     """
 
-    __slots__ = ("_address", "_at", "_deadlines", "_on_expired", "_timer", "armed", "default")
+    __slots__ = ("_address", "_deadlines", "_on_expired", "_timer", "at", "on_late", "sources")
 
-    def __init__(self, address: str, on_expired: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        address: str,
+        on_expired: Callable[[], None],
+        default: float | None = None,
+        flows: Callable[[], Iterable[Iterable[Call]]] = tuple,
+    ) -> None:
         """Begin with none.
 
         Args:
             address: the server's, for errors.
             on_expired: called after calls were ended.
+            default: the timeout of the calls that are found in the flows.
+            flows: see ``Deadlines``.
         """
         self._address = address
         self._on_expired = on_expired
-        self._deadlines = Deadlines()
+        self._deadlines = Deadlines(default, flows)
         self._timer: asyncio.TimerHandle | None = None
-        self._at = 0.0
-        self.armed = False
-        self.default: deque[Call] = self._deadlines.default
+        self.at = inf
+        self.sources: list[Source] = []
+        self.on_late: Callable[[list[Call]], None] = _nothing_to_say
 
     def add(self, call: Call) -> None:
         """Watch a call with a timeout of its own."""
         self._deadlines.add(call)
-        if not self.armed or call.deadline < self._at:
-            self.arm()
+        if call.deadline < self.at:
+            self.arm(call.deadline)
 
-    def arm(self) -> None:
-        """Set the timer to the earliest deadline."""
-        self.stop()
-        first = self._deadlines.first()
-        if first is not None:
-            self._at = first
-            self._timer = asyncio.get_running_loop().call_later(max(0.0, first - monotonic()), self._expire)
-            self.armed = True
+    def arm(self, when: float) -> None:
+        """See to it that the timer runs out at a moment, or before it."""
+        if when < self.at:
+            self.stop()
+            self.at = when
+            self._timer = asyncio.get_running_loop().call_later(max(0.0, when - monotonic()), self._expire)
 
     def stop(self) -> None:
         """Cancel the timer."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self.armed = False
-
-    def sweep(self) -> None:
-        """Let go of the calls that were answered just now, and of their replies: they stand in front."""
-        default = self.default
-        while default and default[0].done():
-            _ = default.popleft()
+        self.at = inf
 
     def _expire(self) -> None:
-        expired = self._deadlines.expired(monotonic())
+        self.stop()
+        now = monotonic()
+        expired = self._deadlines.expired(now)
+        if expired:
+            self.on_late(expired)
         for call in expired:
-            outcome: Outcome = "unknown" if call.given else "not_run"
-            fail(call, CommandTimeout, f"no reply within {call.timeout:g} s", self._address, outcome)
-        self.arm()
+            if not call.done():  # nor is it there twice
+                outcome: Outcome = "unknown" if call.given else "not_run"
+                fail(call, CommandTimeout, f"no reply within {call.timeout:g} s", self._address, outcome)
+        for source in tuple(self.sources):
+            source.wake(now)
         if expired:
             self._on_expired()
+        dues = [self._deadlines.due(now), *(source.due(now) for source in self.sources)]
+        self.arm(min((due for due in dues if due is not None), default=inf))
 
 
 def fail(call: Call, kind: type[RedisError], message: str, address: str, outcome: Outcome | None = None) -> None:
@@ -95,4 +120,8 @@ def fail(call: Call, kind: type[RedisError], message: str, address: str, outcome
         attempt=max(call.given, 1),
         elapsed=elapsed,
     )
-    call.set_exception(error)
+    call.future.set_exception(error)
+
+
+def _nothing_to_say(_calls: list[Call]) -> None:
+    pass

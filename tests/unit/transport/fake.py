@@ -27,6 +27,9 @@ class FakeTransport(asyncio.Transport):
         self.buffered = 0
         self.protocol.resume_writing()
 
+    def get_write_buffer_size(self) -> int:
+        return self.buffered
+
     def is_closing(self) -> bool:
         return self.closed
 

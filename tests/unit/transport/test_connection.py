@@ -89,4 +89,4 @@ async def test_a_loss_within_the_handshake() -> None:
     assert transport.writes[0].count(b"\r\n*") == 3, "all steps in one write"
     transport.lose()
     with pytest.raises(ConnectionFailed, match="the server closed it"):
-        await asked
+        await asked.future

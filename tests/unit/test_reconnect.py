@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from redpoll.transport.reconnect import AT_ONCE_OR_NOT, Reconnect
+from redpoll.reconnect import Reconnect
 
 
 def test_delays_grow_within_their_bounds() -> None:
@@ -15,4 +15,4 @@ def test_delays_grow_within_their_bounds() -> None:
 def test_attempts_are_limited() -> None:
     policy = Reconnect(attempts=2)
     assert [policy.delay(failures) is None for failures in (1, 2, 3)] == [False, False, True]
-    assert AT_ONCE_OR_NOT.delay(1) is None
+    assert Reconnect(attempts=0).delay(1) is None

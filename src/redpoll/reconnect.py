@@ -25,7 +25,3 @@ class Reconnect:
         if self.attempts is not None and failures > self.attempts:
             return None
         return random.uniform(0, min(self.max, self.initial * 2.0 ** min(failures - 1, 32)))
-
-
-AT_ONCE_OR_NOT = Reconnect(attempts=0)
-"""Give up at the first failure."""

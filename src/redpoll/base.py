@@ -1,0 +1,226 @@
+"""What all clients have in common: ``Client[S]``, the type for functions that work with any of them.
+
+``S`` is what the server's strings become: ``str``, or ``bytes`` with ``decode_responses=False``.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Any, Final, Generic, NoReturn, Self, cast, overload
+
+from typing_extensions import TypeVar, override
+
+from .commands import Commands
+from .errors import UsageError
+from .events import Facts
+from .faces import Queued
+from .options import timeout as checked_timeout
+from .pipeline import Pipeline, decoded
+from .routing.link import Link
+from .routing.raw import classify
+from .spec import Spec
+from .types import Arg, S
+
+T = TypeVar("T")
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
+E = TypeVar("E")
+F = TypeVar("F")
+G = TypeVar("G")
+H = TypeVar("H")
+
+_SAME: Final = -1.0
+
+
+class Owner:
+    """Held by a client and its views; warns when the last of them goes without a close."""
+
+    __slots__ = ("link",)
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+
+    def __del__(self) -> None:
+        if self.link.connected and not self.link.closed:
+            message = f"unclosed client of {self.link.address}: use `async with`, or await its aclose()"
+            warnings.warn(message, ResourceWarning, source=self, stacklevel=2)
+
+
+class Client(Commands[S], Generic[S]):
+    """The typed commands, and what all clients have in common."""
+
+    __slots__ = ("__weakref__", "_core", "_owner", "_replay", "_text", "_timeout")
+
+    _core: Link
+    _owner: Owner | None
+    _text: bool
+    _timeout: float | None
+    _replay: bool
+
+    # Commands.
+
+    @override
+    def _run(self, spec: Spec[T], words: tuple[Arg, ...]) -> Awaitable[T]:
+        # Every command passes here. Where the reply is the value already, the caller awaits the call itself.
+        core = self._core
+        if spec.special or core.hooks is not None:
+            return self._run_specially(spec, words)
+        call = core.submit(spec, words, self._text, self._timeout, self._replay)
+        return call if spec.decode is None else self._decoded(spec, call)
+
+    async def _decoded(self, spec: Spec[T], call: Awaitable[Any]) -> T:
+        return decoded(spec, await call, self._core.address)
+
+    async def _run_specially(self, spec: Spec[T], words: tuple[Arg, ...]) -> T:
+        if spec.special:
+            self._core.admit(spec)
+        hooks = self._core.hooks
+        if hooks is None:
+            return await self._send(spec, words)
+
+        async def run(facts: Facts, words: tuple[Arg, ...]) -> T:
+            # Middleware may change the words; the facts stay the command's own.
+            return await self._send(spec, words)
+
+        value: T = await hooks.call(spec, words, run)
+        return value
+
+    async def _send(self, spec: Spec[T], words: tuple[Arg, ...]) -> T:
+        apart = spec.special and (spec.blocking is None or spec.blocking.seconds(words) is not None)
+        run = self._core.lease if apart else self._core.submit
+        return await self._decoded(spec, run(spec, words, self._text, self._timeout, self._replay))
+
+    async def execute(self, *words: Arg) -> Any:
+        """Run a command given as words: ``await r.execute("OBJECT", "FREQ", "key")``.
+
+        The reply is not converted, beside text to ``str`` where the client decodes. A blocking command runs on a
+        connection of its own, as its method would.
+
+        Raises:
+            ServerError: the server's error reply.
+            UsageError: the command changes the state of its connection, or a word cannot be sent.
+        """
+        from .commands.table import FACTS
+
+        spec, words = classify(words, FACTS)
+        return await self._run(spec, words)
+
+    # Batches.
+
+    def pipeline(self, *, raise_on_error: bool = True) -> Pipeline[S]:
+        """Begin a batch: ``async with r.pipeline() as p: a = p.incr("n")``, then ``a.result()``.
+
+        Args:
+            raise_on_error: raise the first command's error at the end, after all results are set.
+        """
+        return Pipeline(self._core, self._text, self._timeout, self._replay, raise_on_error)
+
+    @overload
+    async def batch(self, body: Callable[[Pipeline[S]], tuple[Queued[A]]], /) -> tuple[A]: ...
+    @overload
+    async def batch(self, body: Callable[[Pipeline[S]], tuple[Queued[A], Queued[B]]], /) -> tuple[A, B]: ...
+    @overload
+    async def batch(
+        self, body: Callable[[Pipeline[S]], tuple[Queued[A], Queued[B], Queued[C]]], /
+    ) -> tuple[A, B, C]: ...
+    @overload
+    async def batch(
+        self, body: Callable[[Pipeline[S]], tuple[Queued[A], Queued[B], Queued[C], Queued[D]]], /
+    ) -> tuple[A, B, C, D]: ...
+    @overload
+    async def batch(
+        self, body: Callable[[Pipeline[S]], tuple[Queued[A], Queued[B], Queued[C], Queued[D], Queued[E]]], /
+    ) -> tuple[A, B, C, D, E]: ...
+    @overload
+    async def batch(
+        self, body: Callable[[Pipeline[S]], tuple[Queued[A], Queued[B], Queued[C], Queued[D], Queued[E], Queued[F]]], /
+    ) -> tuple[A, B, C, D, E, F]: ...
+    @overload
+    async def batch(
+        self,
+        body: Callable[
+            [Pipeline[S]], tuple[Queued[A], Queued[B], Queued[C], Queued[D], Queued[E], Queued[F], Queued[G]]
+        ],
+        /,
+    ) -> tuple[A, B, C, D, E, F, G]: ...
+    @overload
+    async def batch(
+        self,
+        body: Callable[
+            [Pipeline[S]], tuple[Queued[A], Queued[B], Queued[C], Queued[D], Queued[E], Queued[F], Queued[G], Queued[H]]
+        ],
+        /,
+    ) -> tuple[A, B, C, D, E, F, G, H]: ...
+    @overload
+    async def batch(self, body: Callable[[Pipeline[S]], list[Queued[T]]], /) -> list[T]: ...
+    async def batch(self, body: Callable[[Pipeline[S]], Any], /) -> Any:
+        """Run the commands that ``body`` queues as one batch: ``await r.batch(lambda p: (p.incr("n"), p.get("k")))``.
+
+        Args:
+            body: queues commands and returns what ``Queued`` it wants the values of, in a tuple or list.
+
+        Returns:
+            The values, in a tuple or list as ``body`` returned them.
+
+        Raises:
+            RedisError: the first error of a command.
+        """
+        pipeline = self.pipeline()
+        wanted = body(pipeline)
+        if not isinstance(wanted, tuple | list):
+            raise UsageError("the body of a batch returns a tuple or list of what its command methods returned")
+        await pipeline.execute()
+        values = [queued.result() for queued in cast("list[Queued[Any]]", wanted)]
+        return values if isinstance(wanted, list) else tuple(values)
+
+    # Life.
+
+    async def aclose(self) -> None:
+        """Close the connections, for all views of this client. What is in flight gets a second to finish."""
+        await self._core.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        await self.aclose()
+
+    @override
+    def __repr__(self) -> str:
+        core = self._core
+        state = " closed" if core.closed else ""
+        return f"<{type(self).__name__} {core.address} db={core.settings.db}{state}>"
+
+    @override
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"a {type(self).__name__} cannot be pickled or copied: it holds connections; make another one")
+
+    # Views.
+
+    def using(self, *, timeout: float | None = _SAME, retry: bool | None = None) -> Self:
+        """Return a view of the same connection with other settings.
+
+        Args:
+            timeout: seconds a command may take; None for no limit.
+            retry: run commands again whose connection was lost, though they may have run: for those of which you know
+                that twice does no harm. False takes it back.
+        """
+        if timeout is _SAME:
+            timeout = self._timeout
+        elif timeout is not None:
+            timeout = checked_timeout("timeout", timeout)
+        return self._view(self._text, timeout, self._replay if retry is None else retry)
+
+    def _view(self, text: bool, timeout: float | None, replay: bool) -> Self:
+        view = type(self).__new__(type(self))
+        if hasattr(self, "__dict__"):  # a subclass's own attributes
+            view.__dict__.update(self.__dict__)
+        view._core, view._owner = self._core, self._owner
+        view._text, view._timeout, view._replay = text, timeout, replay
+        return view

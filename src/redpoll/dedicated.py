@@ -1,0 +1,109 @@
+"""A connection of one's own: ``async with r.dedicated() as c``.
+
+It has all commands, those that change the connection's state included: SELECT, AUTH, WATCH, CLIENT TRACKING … It is
+leased for the block and returned at its end: as it was, if what was done to it can be undone by UNWATCH and SELECT, and
+closed otherwise. It never reconnects: after a loss every command is a ``NotSent``, and the block is to be run anew.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Generic, Self, TypeVar, cast
+
+from typing_extensions import override
+
+from .base import Client, Owner
+from .commands import QueuedStateCommands, StateCommands
+from .faces import Queued
+from .pipeline import Pipeline
+from .routing.bound import Bound
+from .routing.raw import classify
+from .routing.standalone import Core
+from .types import Arg, S
+
+T = TypeVar("T")
+
+
+class DedicatedPipeline(Pipeline[S], QueuedStateCommands[S]):
+    """A batch on a connection of one's own, with the commands that change its state."""
+
+    __slots__ = ()
+
+    @override
+    def raw(self, *words: Arg) -> Queued[Any]:
+        from .commands.table import FACTS
+
+        spec, known = classify(words, FACTS)
+        if FACTS.get(spec.name) is not spec and isinstance(self._core, Bound):
+            self._core.taint(spec.name)  # who knows what it does
+        return self._queue(spec, known)
+
+
+class Dedicated(Client[S], StateCommands[S], Generic[S]):
+    """A connection of one's own. Made by ``client.dedicated()``, and entered once."""
+
+    __slots__ = ("_parent",)
+
+    _parent: Core | None
+
+    def __init__(self, core: Core, owner: Owner | None, text: bool, timeout: float | None, replay: bool) -> None:
+        """Begin without a connection; see ``Redis.dedicated``."""
+        self._core = Bound(core.settings, core.hooks)
+        self._parent = core
+        self._owner = owner
+        self._text = text
+        self._timeout = timeout
+        self._replay = replay
+
+    @classmethod
+    def over(cls, bound: Bound, text: bool, timeout: float | None) -> Self:
+        """Return a face of a connection that is there already and is not the holder's to return."""
+        face = cls.__new__(cls)
+        face._core, face._parent, face._owner = bound, None, None
+        face._text, face._timeout, face._replay = text, timeout, False
+        return face
+
+    @override
+    async def __aenter__(self) -> Self:
+        if self._parent is not None:
+            await self._parent.leasing.checkout(self._bound, "DEDICATED", self._timeout)
+        return self
+
+    @override
+    async def execute(self, *words: Arg) -> Any:
+        from .commands.table import FACTS
+
+        spec, known = classify(words, FACTS)
+        if FACTS.get(spec.name) is not spec:
+            self._bound.taint(spec.name)  # who knows what it does
+        return await self._run(spec, known)
+
+    @override
+    def pipeline(self, *, raise_on_error: bool = True) -> DedicatedPipeline[S]:
+        """Begin a batch on this connection; see ``Client.pipeline``."""
+        return DedicatedPipeline(self._core, self._text, self._timeout, self._replay, raise_on_error)
+
+    @override
+    async def aclose(self) -> None:
+        """Return the connection. A second time does nothing."""
+        if self._parent is not None:
+            await self._bound.aclose()
+
+    @property
+    def text(self) -> Dedicated[str]:
+        """The same connection with replies as str."""
+        return cast("Dedicated[str]", self._view(True, self._timeout, self._replay))
+
+    @property
+    def binary(self) -> Dedicated[bytes]:
+        """The same connection with replies as bytes."""
+        return cast("Dedicated[bytes]", self._view(False, self._timeout, self._replay))
+
+    @property
+    def _bound(self) -> Bound:
+        return cast("Bound", self._core)
+
+    @override
+    def _view(self, text: bool, timeout: float | None, replay: bool) -> Self:
+        view = super()._view(text, timeout, replay)
+        view._parent = self._parent
+        return view

@@ -1,0 +1,182 @@
+"""The calls that wait to be sent, and how they go out: in their order, all of a turn of the event loop in one write.
+
+They go no faster than the server answers: at most ``max_inflight`` commands are on their way. What is beyond that waits
+in the queue, and so does everything while the socket takes nothing or there is no connection.
+"""
+
+from __future__ import annotations
+
+from asyncio import get_running_loop
+from collections import deque
+from time import monotonic
+from typing import Final
+
+from redpoll.errors import Overloaded
+from redpoll.options import Settings
+from redpoll.protocol.calls import Call
+from redpoll.transport.connection import LARGE, Connection
+from redpoll.transport.watch import fail
+
+_MANY: Final = 4096  # calls in the queue that are looked at at once
+_JOINED: Final = 256 << 10  # bytes that one write joins
+_STRETCH: Final = 1 << 20  # bytes written before others get their turn
+
+
+class Outbox:
+    """The queue in front of the shared connection.
+
+    Attributes:
+        settings: the client's settings.
+        address: the server's address, for errors.
+    """
+
+    __slots__ = (
+        "_bytes",
+        "_connection",
+        "_crowded",
+        "_held",
+        "_mixed",
+        "_queue",
+        "_sheds",
+        "_window",
+        "address",
+        "settings",
+    )
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.address = str(settings.address)
+        self._window = settings.max_inflight
+        self._sheds = settings.overflow == "fail"
+        self._empty()
+
+    def _empty(self) -> None:
+        self._connection: Connection | None = None
+        self._queue: deque[Call] = deque()
+        self._bytes = 0  # in the queue, while there is no connection
+        self._held = False  # writing is scheduled for this turn already
+        self._crowded = False  # several calls were in flight after the last write: more will come in this turn
+        self._mixed = False  # there may be other things than single commands in the queue
+
+    def _schedule(self) -> None:
+        self._held = True
+        get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        """Write what is queued, as far as the window and the socket allow."""
+        self._held = False
+        connection = self._connection
+        if connection is None or connection.blocked():
+            if self._sheds and connection is not None:
+                self._shed()
+            return
+        session = connection.session
+        if not session.waiting:
+            connection.liveness.asked = monotonic()
+        count = len(self._queue)
+        if (
+            count > _MANY
+            or self._mixed
+            or count + len(session.waiting) + session.extra > self._window
+            or not self._flush_at_once(connection)
+        ):
+            self._flush_by_pieces(connection)
+            if self._queue and self._sheds and not self._held:
+                self._shed()
+        self._crowded = len(session.waiting) > 1
+
+    def _flush_at_once(self, connection: Connection) -> bool:
+        """Write all that is queued in one write, as nearly always; return False where it is too much for that."""
+        calls = [call for call in self._queue if not call.future.done()]
+        payloads = [call.payload for call in calls]
+        if sum(map(len, payloads)) >= LARGE:
+            return False
+        self._queue.clear()
+        for call in calls:
+            call.given += 1
+        connection.session.waiting.extend(calls)
+        if calls:
+            connection.write(payloads[0] if len(payloads) == 1 else b"".join(payloads))
+        return True
+
+    def _flush_by_pieces(self, connection: Connection) -> None:
+        total = 0
+        while self._queue and not connection.blocked():
+            size = self._write_some(connection)
+            total += size
+            if not size:
+                break
+            if total >= _STRETCH and self._queue and not connection.blocked():
+                self._schedule()
+                break
+        self._mixed = bool(self._queue)
+        connection.on_read = self._refill if self._queue else None
+
+    def _refill(self) -> None:
+        """Go on as replies have come and made room in the window."""
+        if self._queue and not self._held:
+            self._flush()
+
+    def _write_some(self, connection: Connection) -> int:
+        """Write the next large payload, or as many small ones as one write joins; return how many bytes that were."""
+        queue, session = self._queue, connection.session
+        joined: list[bytes] = []
+        size = 0
+        while queue and size < _JOINED:
+            call = queue[0]
+            payload = call.payload
+            if call.done():
+                _ = queue.popleft()
+                continue
+            on_the_way = len(session.waiting) + session.extra
+            if (on_the_way and on_the_way + call.weight > self._window) or (len(payload) >= LARGE and joined):
+                break
+            _ = queue.popleft()
+            call.given += 1
+            session.give(call)
+            joined.append(payload)
+            size += len(payload)
+            if len(payload) >= LARGE:
+                break
+        if joined:
+            connection.write(joined[0] if len(joined) == 1 else b"".join(joined))
+        return size
+
+    # Bounds.
+
+    def _admit_offline(self, call: Call) -> bool:
+        """Take the call that was queued last into the account; fail it where the queue is full."""
+        self._bytes += len(call.payload)
+        if self._is_full():
+            self._tidy()
+            if self._is_full():
+                _ = self._queue.pop()
+                self._bytes -= len(call.payload)
+                self._overload(call)
+                return False
+        return True
+
+    def _is_full(self) -> bool:
+        settings, count = self.settings, len(self._queue)
+        return count > settings.max_queue or (self._bytes > settings.max_queue_bytes and count > 1)
+
+    def _tidy(self) -> None:
+        """Let go of what is queued and has ended."""
+        if any(call.future.done() for call in self._queue):
+            self._queue = deque([call for call in self._queue if not call.future.done()])
+        self._bytes = sum([len(call.payload) for call in self._queue])
+
+    def _shed(self) -> None:
+        """Fail the newest calls that the queue has no room for."""
+        self._tidy()
+        while self._is_full():
+            call = self._queue.pop()
+            self._bytes -= len(call.payload)
+            self._overload(call)
+
+    def _overload(self, call: Call) -> None:
+        settings = self.settings
+        limit = (
+            f"{settings.max_queue} commands or {settings.max_queue_bytes} bytes (options max_queue, max_queue_bytes)"
+        )
+        fail(call, Overloaded, f"the queue is full: {limit}", self.address)
