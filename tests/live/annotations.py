@@ -10,7 +10,7 @@ import pkgutil
 import types
 import typing
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from typing_extensions import override
 
@@ -138,13 +138,13 @@ def matches(value: Any, annotation: Any, text: type) -> bool:
 
 
 @functools.cache
-def _fields(record: Any) -> dict[str, Any]:
+def _fields(record: type) -> dict[str, Any]:
     return get_type_hints(record)
 
 
 def _parts(value: Any, record: Any, args: tuple[Any, ...]) -> Iterator[tuple[str, Any, Any]]:
     if dataclasses.is_dataclass(record):
-        hints = _fields(record)
+        hints = _fields(cast("type", record))
         for field in dataclasses.fields(record):
             yield f".{field.name}", getattr(value, field.name), hints[field.name]
     elif record is dict:
@@ -182,7 +182,7 @@ def _as_text(value: Any, annotation: Any) -> Any:
         return _as_text(value, next(member for member in args if matches(value, member, bytes)))
     record = get_origin(annotation) or annotation
     if dataclasses.is_dataclass(record):
-        hints = _fields(record)
+        hints = _fields(cast("type", record))
         changed = {
             field.name: _as_text(getattr(value, field.name), hints[field.name]) for field in dataclasses.fields(record)
         }
