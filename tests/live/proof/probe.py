@@ -11,6 +11,7 @@ from typing import Any, Literal
 import hiredis
 from typing_extensions import override
 
+from redpoll.commands import Commands, StateCommands
 from redpoll.errors import ConnectionFailed, ConnectionLost, OutcomeUnknown, RedisError, ServerError, UsageError
 from redpoll.options import settings
 from redpoll.protocol.calls import Call
@@ -19,7 +20,6 @@ from redpoll.spec import Spec
 from redpoll.testing import EmbeddedServer
 from redpoll.transport.connection import connect
 from redpoll.types import Arg
-from tests.live.commands.bare import Bare
 from tests.live.proof.samples import Line
 
 ECHO: Spec[Any] = Spec("ECHO")
@@ -56,14 +56,15 @@ class Answer:
     out_of_step: bool = False
 
 
-class Probe(Bare):
+class Probe(Commands[Any], StateCommands[Any]):
     """A connection that remembers its last call, and sees whether the server answers each call once.
 
     Each call is followed by an ECHO in the same write: an answer too few or too many would reach the wrong caller.
     """
 
     def __init__(self, connection: Any, text: bool = True) -> None:
-        super().__init__(connection, text)
+        self.connection = connection
+        self.text = text
         self.last = Answer()
         self.echoes = 0
 
@@ -79,7 +80,7 @@ class Probe(Bare):
             self.connection.send(echo)
         async with asyncio.timeout(WAIT):
             try:
-                reply = await call
+                reply = await call.future
             finally:
                 if echo is not None:
                     self.last.out_of_step = await self._echoed(echo) != f"echo-{self.echoes}"
@@ -90,17 +91,17 @@ class Probe(Bare):
         """Send a raw command, whatever it answers."""
         call = self._call(Spec(str(line[0])), line)
         self.connection.send(call)
-        await call
+        await call.future
 
     def _call(self, spec: Spec[Any], words: tuple[Any, ...]) -> Call:
-        call = Call(loop=asyncio.get_running_loop())
-        call.spec, call.payload, call.text = spec, encode(spec.name, words), self.text and spec.text
-        call.replay, call.given, call.batch, call.timeout, call.deadline = False, 0, None, None, 0.0
+        call = Call()
+        payload = encode(spec.name, words)
+        call.fill(asyncio.get_running_loop(), spec, payload, text=self.text and spec.text)
         return call
 
     async def _echoed(self, echo: Call) -> Any:
         try:
-            return await echo
+            return await echo.future
         except RedisError as error:
             return str(error)
 
