@@ -34,8 +34,10 @@ from redpoll.testing import EmbeddedServer
 from tests.fault.proxy import FaultProxy
 
 _SETTLE = 8.0  # seconds that callers get to end once a round is over
-_GROWTH = 8 << 20  # bytes of memory that a run may add from its second quarter to its last
-_ROUNDS = 12  # rounds from which on that can be told
+_GROWTH = 8 << 20  # bytes of memory that a run may add …
+_TURNS = 5  # … seen from so many turns through the options on, as the heap takes its time to find its size
+_MORE_BLOCKS = 5_000  # allocations that a run may add: a call that leaked anything would add 20,000 and more a round
+_SHOWN = 10  # of what is wrong in one round
 _OPTIONS: tuple[Options, ...] = (
     {},
     {"max_inflight": 4},
@@ -230,7 +232,11 @@ async def _for_a_moment(name: str, proxy: FaultProxy, server: EmbeddedServer, se
     elif name == "readonly":
         server.call("REPLICAOF", "127.0.0.1", 1)
     elif name == "script":
-        await asyncio.to_thread(_run_script, server, seconds)
+        script = asyncio.ensure_future(asyncio.to_thread(_run_script, server, seconds))
+        try:
+            await asyncio.shield(script)
+        finally:
+            await asyncio.wait([script])  # it cannot be cancelled, and keeps the server from being healed
         return
     else:
         server.pause()
@@ -266,39 +272,66 @@ async def soak(options: argparse.Namespace) -> bool:
     chance = random.Random(options.seed)
     wrong: list[str] = []
     sizes: list[int] = []
+    blocks: list[int] = []
     begin = time.monotonic()
     with EmbeddedServer() as server:
         async with Redis(server.host, server.port) as r:
             await r.ping()  # event loops open a file or two at the first connection, and keep them
         for number in itertools.count(1):
-            round_, harm = await _round(server, options, chance, _OPTIONS[(number - 1) % len(_OPTIONS)])
-            wrong += round_.check(server)
+            told = await _round(server, options, chance, _OPTIONS[(number - 1) % len(_OPTIONS)], wrong)
             server.call("FLUSHALL")
+            gc.collect()
             sizes.append(resident())
+            blocks.append(sys.getallocatedblocks())
             print(
-                f"round {number}: {round_.calls:,} calls, harm {sum(harm.values())}, "
-                f"errors {dict(sorted(round_.errors.items()))}, memory {sizes[-1] >> 20} MiB, "
-                f"wrong {len(round_.wrong)}",
+                f"round {number}: {told}, memory {sizes[-1] / 2**20:.1f} MiB in {blocks[-1]:,} blocks, "
+                f"tasks {len(asyncio.all_tasks())}, open files {open_files()}",
                 flush=True,
             )
-            for line in round_.wrong[:10]:
-                print(f"  WRONG: {line}")
             if time.monotonic() - begin >= options.minutes * 60:
                 break
-    quarter = len(sizes) // 4
-    if len(sizes) >= _ROUNDS:
-        early, late = statistics.median(sizes[quarter : 2 * quarter]), statistics.median(sizes[-quarter:])
-        print(f"memory: {early / 2**20:.1f} MiB in the second quarter, {late / 2**20:.1f} in the last")
-        if late - early > _GROWTH:
-            wrong.append("memory grew")
-            print("  WRONG: memory grew")
+    wrong += _grown("memory in bytes", sizes, _TURNS, _GROWTH)
+    wrong += _grown("memory in blocks", blocks, 2, _MORE_BLOCKS)
+    for line in wrong:
+        print(f"WRONG: {line}")
     return not wrong
 
 
+def _grown(what: str, measured: list[int], turns: int, most: int) -> list[str]:
+    """Say by how much something grew over the rounds; return what is wrong with it.
+
+    How much a client holds depends on its options, so each round of the last turn through them is compared with the one
+    that had the same options in the second turn (or in the first, where there are two only); the median counts.
+
+    Args:
+        what: names it.
+        measured: for each round.
+        turns: how many turns it takes to tell.
+        most: how much it may grow.
+    """
+    turn = len(_OPTIONS)
+    done = len(measured) // turn
+    if done < turns:
+        print(f"{what}: too few rounds to tell, it takes {turns * turn}")
+        return []
+    begin, end = turn if done > 2 else 0, turn * (done - 1)
+    grown = statistics.median(measured[end + at] - measured[begin + at] for at in range(turn))
+    print(f"{what}: {grown:+,.0f} from round {begin + 1} on")
+    return [f"{what} grew by {grown:,.0f}, by more than {most:,}"] if grown > most else []
+
+
 async def _round(
-    server: EmbeddedServer, options: argparse.Namespace, chance: random.Random, told: Options
-) -> tuple[Round, Counter[str]]:
-    """Run one round with a proxy and a client of its own; both must go without a trace."""
+    server: EmbeddedServer, options: argparse.Namespace, chance: random.Random, told: Options, wrong: list[str]
+) -> str:
+    """Run one round with a proxy and a client of its own, which must go without a trace; return what there was.
+
+    Args:
+        server: the server.
+        options: of the soak.
+        chance: chooses.
+        told: options of the client.
+        wrong: gets what was wrong.
+    """
     harm: Counter[str] = Counter()
     gc.collect()
     tasks, files = len(asyncio.all_tasks()), open_files()
@@ -318,7 +351,10 @@ async def _round(
     for what, before, after in (("tasks", tasks, len(asyncio.all_tasks())), ("open files", files, open_files())):
         if after != before:
             round_.wrong.append(f"{after} {what} after the round, {before} before")
-    return round_, harm
+    found = round_.check(server)
+    wrong += found[:_SHOWN]
+    errors = dict(sorted(round_.errors.items()))
+    return f"{round_.calls:,} calls, harm {sum(harm.values())}, errors {errors}, wrong {len(found)}"
 
 
 def main() -> int:

@@ -135,6 +135,25 @@ class Background:
         assert not thread.is_alive(), f"the thread of {self._name} did not end"
 
 
+async def stop_accepting(listener: asyncio.Server) -> None:
+    """Close a listener when each connection that it accepted has its transport.
+
+    asyncio makes it in a task of its own, two turns after; on a listener that is closed meanwhile that fails without a
+    word, and the socket is left open.
+    """
+    loop = asyncio.get_running_loop()
+    for sock in listener.sockets:
+        loop.remove_reader(sock.fileno())
+    await turns()
+    listener.close()
+
+
+async def turns() -> None:
+    """Let what is under way on the loop go on a little."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
 async def settle(transports: list[asyncio.Transport], protocols_ended: Callable[[], bool]) -> None:
     """Abort transports and wait until their sockets are closed."""
     for transport in transports:

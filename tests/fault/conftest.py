@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,13 +15,14 @@ import pytest
 from redpoll.testing import EmbeddedServer
 from tests.fault.proxy import FaultProxy
 
+_ROOT = Path(__file__).parents[2]
 _OPEN_FILES = Path("/proc/self/fd")
 
 
 @pytest.fixture(autouse=True)
 def _nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test that leaves a thread or an open file behind."""
-    for name in ("valkey", "redis8"):  # these stay for the session: start them before counting
+    for name in ("valkey", "redis8", "soaking"):  # these stay for the session: start them before counting
         if name in request.fixturenames:
             request.getfixturevalue(name)
     before = _left()
@@ -34,6 +37,19 @@ def proxy(valkey: EmbeddedServer) -> Iterator[FaultProxy]:
     """A fault proxy in front of Valkey."""
     with FaultProxy(valkey.host, valkey.port) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def soaking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """A soak of a minute, in a process of its own, and what it prints. Other tests may run meanwhile."""
+    told = tmp_path_factory.mktemp("soak") / "told"
+    command = [sys.executable, "-m", "benchmarks.soak", "--minutes", "1", "--round", "3", "--seed", "1"]
+    environment = {**os.environ, "PYTHONPATH": f"{_ROOT}:{_ROOT / 'src'}"}
+    with told.open("wb") as output:
+        process = subprocess.Popen(command, cwd=_ROOT, env=environment, stdout=output, stderr=output)
+    yield process, told
+    process.terminate()
+    process.wait()
 
 
 def _left() -> tuple[int, int]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
 from typing import Any, TypeVar
 
-from redpoll.errors import Outcome, RedisError
+from redpoll.errors import CommandTimeout, ConnectionFailed, ConnectionLost, Outcome, RedisError
 from redpoll.reconnect import Reconnect
+from redpoll.testing import EmbeddedServer
 
 T = TypeVar("T")
 E = TypeVar("E", bound=RedisError)
@@ -15,6 +18,9 @@ E = TypeVar("E", bound=RedisError)
 AT_ONCE_OR_NOT = Reconnect(attempts=0)  # what cannot be dialled is told at once
 
 BOUND = 5.0  # seconds within which anything that is to happen soon happens, on a busy machine too
+
+PROMPT = 2.0
+"""Seconds within which happens what no timer is needed for: shorter than any of the client's own waits by default."""
 
 
 async def within(call: Awaitable[T], seconds: float = BOUND) -> T:
@@ -48,6 +54,26 @@ def checked(error: object, kind: type[E], outcome: Outcome) -> E:
     assert isinstance(error, kind), f"expected {kind.__name__}, got {error!r:.200}"
     assert error.outcome == outcome, f"expected {outcome}, got {error!r}"
     return error
+
+
+def lost_or_late(error: object, outcome: Outcome) -> RedisError:
+    """Return an error that says that there was no connection, or no time left to make one; fail otherwise."""
+    assert isinstance(error, CommandTimeout | ConnectionFailed | ConnectionLost), f"got {error!r:.200}"
+    assert error.outcome == outcome, f"expected {outcome}, got {error!r}"
+    return error
+
+
+async def blocked(server: EmbeddedServer, count: int) -> None:
+    """Wait until so many clients of a server are blocked."""
+    async with asyncio.timeout(10):
+        while f"blocked_clients:{count}\r" not in server.call("INFO", "clients"):  # noqa: ASYNC110  # it tells nobody
+            await asyncio.sleep(0.001)
+
+
+def resident() -> int:
+    """Return how many bytes of memory this process holds; 0 where the system does not tell."""
+    pages = Path("/proc/self/statm")
+    return int(pages.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if pages.exists() else 0
 
 
 async def turns(count: int = 10) -> None:

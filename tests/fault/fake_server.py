@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, cast
 
-from tests.fault.background import Background, delivered, reset, settle
+from tests.fault.background import Background, delivered, reset, settle, stop_accepting
 
 Words: TypeAlias = tuple[bytes, ...]
 
@@ -228,6 +228,18 @@ class Store:
         return b":%d\r\n" % len(self.lists.get(key, []))
 
 
+def small_talk(words: Words) -> bytes | None:
+    """Return the reply to a command of the handshake, PING or ECHO; None for another."""
+    name = _token(words[0])
+    if name == "HELLO":
+        return HELLO_3 if words[1:2] == (b"3",) else OK
+    if name in {"CLIENT", "AUTH", "SELECT"}:
+        return OK
+    if name == "PING":
+        return b"+PONG\r\n"
+    return bulk(words[1]) if name == "ECHO" else None
+
+
 class _Peer(asyncio.Protocol):
     """One connection of the fake server."""
 
@@ -326,19 +338,14 @@ class _Peer(asyncio.Protocol):
             self.transport.write_eof()  # not close: unread input would turn the FIN into an RST
 
     def _own(self, words: Words) -> bytes:
-        name, rest = _token(words[0]), words[1:]
-        if name == "HELLO":
-            self.protocol = int(rest[0]) if rest else self.protocol
-            return HELLO_3 if self.protocol == 3 else OK
-        if name in {"CLIENT", "AUTH", "SELECT"}:
-            return OK
-        if name == "PING":
-            return b"+PONG\r\n"
-        if name == "ECHO":
-            return bulk(rest[0])
+        if _token(words[0]) == "HELLO":
+            self.protocol = int(words[1]) if words[1:] else self.protocol
+        reply = small_talk(words)
+        if reply is not None:
+            return reply
         reply = self.server.store.run(words)
         if reply is None:
-            return b"-ERR unknown command '%s'\r\n" % name.encode()
+            return b"-ERR unknown command '%s'\r\n" % words[0]
         self.server.applied.append(Received(self.number, tuple(word[:_KEEP] for word in words)))
         return b"$-1\r\n" if reply == b"_\r\n" and self.protocol == 2 else reply
 
@@ -475,7 +482,7 @@ class FakeServer(Background):
 
     async def _close(self) -> None:
         assert self._listener is not None
-        self._listener.close()
+        await stop_accepting(self._listener)
         work = [peer.work for peer in self._peers]
         for task in work:
             task.cancel()

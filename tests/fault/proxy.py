@@ -18,7 +18,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Literal, TypeAlias
 
-from tests.fault.background import Background, settle
+from tests.fault.background import Background, settle, stop_accepting, turns
 from tests.fault.links import Flow, How, Link
 
 Which: TypeAlias = Literal["open", "next", "all"]
@@ -274,8 +274,8 @@ class FaultProxy(Background):
 
     async def _unlisten(self) -> None:
         assert self._listener is not None, "it refuses already"
-        self._listener.close()
-        self._listener = None
+        listener, self._listener = self._listener, None
+        await stop_accepting(listener)
 
     async def _close(self) -> None:
         if self._listener is not None:
@@ -284,6 +284,7 @@ class FaultProxy(Background):
         for task in work:
             task.cancel()
         await asyncio.gather(*work, return_exceptions=True)
+        await turns()  # a connection to the target may just have been made
         for link in self.links:
             link.closing = True
             link.to_server.drop()

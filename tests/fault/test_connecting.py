@@ -1,15 +1,16 @@
-"""Scenarios 11 to 14, 17 and 18: no server, a silent one, an old one, a full one, and a user who may do little."""
+"""No server, a silent one, an old one, a full one, and a user who may do little."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 
 import pytest
 
 from redpoll import AuthenticationFailed, ConnectionFailed, Redis
 from redpoll.testing import EmbeddedServer
-from tests.fault.expect import AT_ONCE_OR_NOT, checked, eventually, failure, results, within
+from tests.fault.expect import AT_ONCE_OR_NOT, PROMPT, checked, eventually, failure, results, within
 from tests.fault.fake_server import (
     MAX_CLIENTS,
     NO_HELLO,
@@ -28,7 +29,7 @@ from tests.fault.fake_server import (
 from tests.fault.proxy import FaultProxy
 
 
-async def test_s11_refused(proxy: FaultProxy, valkey: EmbeddedServer) -> None:
+async def test_dialling_is_refused(proxy: FaultProxy, valkey: EmbeddedServer) -> None:
     async with Redis(proxy.host, proxy.port, reconnect=AT_ONCE_OR_NOT, command_timeout=1) as r:
         assert await r.incr("n") == 1
         proxy.refuse()
@@ -44,7 +45,7 @@ async def test_s11_refused(proxy: FaultProxy, valkey: EmbeddedServer) -> None:
         assert await within(r.incr("n")) == 2
 
 
-async def test_s11_a_killed_server() -> None:
+async def test_a_killed_server() -> None:
     with EmbeddedServer() as server:
         async with Redis(server.host, server.port, reconnect=AT_ONCE_OR_NOT, command_timeout=1) as r:
             await r.set("k", "v")
@@ -56,10 +57,12 @@ async def test_s11_a_killed_server() -> None:
             assert await within(r.set("k", "x")) is True
 
 
-async def test_s12_accepts_and_is_silent(proxy: FaultProxy) -> None:
+async def test_accepts_and_is_silent(proxy: FaultProxy) -> None:
     proxy.silence()
     async with Redis(proxy.host, proxy.port, reconnect=AT_ONCE_OR_NOT, connect_timeout=0.1) as r:
+        begin = time.monotonic()
         got = await results([r.incr("n"), r.get("n"), r.blpop("q", timeout=0)])
+        assert 0.1 <= time.monotonic() - begin < 0.1 + PROMPT
         assert [checked(error, ConnectionFailed, "not_run").command for error in got[:2]] == ["INCR", "GET"]
         checked(got[2], ConnectionFailed, "not_run")
         await proxy.wait_closed()
@@ -69,7 +72,7 @@ async def test_s12_accepts_and_is_silent(proxy: FaultProxy) -> None:
 
 
 @pytest.mark.parametrize("hello", [NO_HELLO, NOPROTO, b"-NOPERM no permissions to run the 'hello' command\r\n"])
-async def test_s13_no_hello(hello: bytes) -> None:
+async def test_no_hello(hello: bytes) -> None:
     with FakeServer(answers={"HELLO": [hello]}) as server:
         async with Redis(server.host, server.port, username="app", password="canary", client_name="web", db=3) as r:
             assert await within(r.incr("n")) == 1
@@ -92,7 +95,7 @@ async def test_s13_no_hello(hello: bytes) -> None:
         (Close("rst"),),
     ],
 )
-async def test_s13_a_hello_that_goes_wrong(actions: tuple[Action, ...]) -> None:
+async def test_a_hello_that_goes_wrong(actions: tuple[Action, ...]) -> None:
     with FakeServer(answers={"HELLO": actions}) as server:
         async with Redis(server.host, server.port, password="canary", reconnect=AT_ONCE_OR_NOT) as r:
             error = await failure(r.incr("n"), ConnectionFailed, "not_run")
@@ -102,7 +105,7 @@ async def test_s13_a_hello_that_goes_wrong(actions: tuple[Action, ...]) -> None:
             assert await eventually(lambda: r.incr("n"), ConnectionFailed) == 1
 
 
-async def test_s14_a_late_setinfo_reply_is_nobodys() -> None:
+async def test_a_late_setinfo_reply_is_nobodys() -> None:
     first = [On("CLIENT SETINFO", Gate("late"), OK), On("CLIENT SETINFO", OK)]
     with FakeServer([first]) as server:
         async with Redis(server.host, server.port, reconnect=AT_ONCE_OR_NOT, connect_timeout=0.1) as r:
@@ -115,7 +118,7 @@ async def test_s14_a_late_setinfo_reply_is_nobodys() -> None:
             await server.wait_ended(0)
 
 
-async def test_s14_setinfo_is_never_answered() -> None:
+async def test_setinfo_is_never_answered() -> None:
     with FakeServer([[On("CLIENT SETINFO", Nothing())]]) as server:
         async with Redis(server.host, server.port, reconnect=AT_ONCE_OR_NOT, connect_timeout=0.1) as r:
             await failure(r.incr("n"), ConnectionFailed, "not_run")
@@ -123,13 +126,13 @@ async def test_s14_setinfo_is_never_answered() -> None:
             assert server.count("INCR") == 1
 
 
-async def test_s14_setinfo_is_refused() -> None:
+async def test_setinfo_is_refused() -> None:
     with FakeServer(answers={"CLIENT": [b"-ERR unknown command 'CLIENT'\r\n"]}) as server:
         async with Redis(server.host, server.port, client_name="web") as r:
             assert await within(r.incr("n")) == 1
 
 
-async def test_s17_the_server_is_full(valkey: EmbeddedServer) -> None:
+async def test_the_server_is_full(valkey: EmbeddedServer) -> None:
     async with (
         Redis(valkey.host, valkey.port) as first,
         Redis(valkey.host, valkey.port, reconnect=AT_ONCE_OR_NOT, command_timeout=1) as second,
@@ -149,7 +152,7 @@ async def test_s17_the_server_is_full(valkey: EmbeddedServer) -> None:
 
 
 @pytest.mark.parametrize("end", [Close("rst"), Close("fin"), Hang()])
-async def test_s17_the_server_is_full_and_hangs_up(end: Action) -> None:
+async def test_the_server_is_full_and_hangs_up(end: Action) -> None:
     with FakeServer(greeting=[Times(1, [MAX_CLIENTS, end], [])]) as server:
         async with Redis(
             server.host, server.port, reconnect=AT_ONCE_OR_NOT, connect_timeout=0.2, command_timeout=1
@@ -161,7 +164,7 @@ async def test_s17_the_server_is_full_and_hangs_up(end: Action) -> None:
             assert await within(r.incr("n")) == 1
 
 
-async def test_s18_select_is_denied(valkey: EmbeddedServer) -> None:
+async def test_select_is_denied(valkey: EmbeddedServer) -> None:
     valkey.call("ACL", "SETUSER", "app", "on", ">canary", "~*", "&*", "+@all", "-select")
     async with Redis(valkey.host, valkey.port, username="app", password="canary", db=1) as r:
         error = await failure(r.set("k", "v"), ConnectionFailed, "not_run")
@@ -173,7 +176,7 @@ async def test_s18_select_is_denied(valkey: EmbeddedServer) -> None:
         assert await r.set("k", "v") is True, "database 0 needs no SELECT"
 
 
-async def test_s18_wrong_password_tells_no_secret(valkey: EmbeddedServer) -> None:
+async def test_wrong_password_tells_no_secret(valkey: EmbeddedServer) -> None:
     async with Redis(valkey.host, valkey.port, username="app", password="canary") as r:
         got = await results([r.set("k", "v"), r.blpop("q", timeout=1)])
         for error in got:

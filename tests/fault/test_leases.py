@@ -1,4 +1,4 @@
-"""Scenarios 41 to 44, 49 to 53 and 59 to 63 for connections that are leased: for a blocking command, for an owner."""
+"""Connections that are leased: for a blocking command, for an owner."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from redpoll import (
     NotSent,
     OutcomeUnknown,
     PoolTimeout,
+    ProtocolViolation,
     Redis,
     ServerError,
 )
@@ -25,10 +26,9 @@ from redpoll.reconnect import Reconnect
 from redpoll.routing import leasing
 from redpoll.testing import EmbeddedServer
 from redpoll.transport import pool
-from tests.fault.expect import checked, failure, results, turns, within
+from tests.fault.expect import PROMPT, blocked, checked, failure, results, turns, within
 from tests.fault.fake_server import LOADING, Close, FakeServer, Hang, Nothing, On, Own, Pause, Times
 from tests.fault.proxy import FaultProxy, How
-from tests.fault.test_callers import _blocked
 
 QUICK = Reconnect(initial=0.01, max=0.05)
 NIL = b"_\r\n"
@@ -84,7 +84,7 @@ OWNERS: dict[str, Callable[[Redis], Awaitable[Any]]] = {
 
 
 @pytest.mark.parametrize("name", OWNERS)
-async def test_s41_s44_cancel_at_every_await(valkey: EmbeddedServer, name: str) -> None:
+async def test_cancel_at_every_await(valkey: EmbeddedServer, name: str) -> None:
     """Wherever an owner is cancelled, its place comes back, no connection is lost track of, others are in step."""
     tasks = set(asyncio.all_tasks())
     cancelled = 0
@@ -109,15 +109,15 @@ async def test_s41_s44_cancel_at_every_await(valkey: EmbeddedServer, name: str) 
     assert asyncio.all_tasks() == tasks
 
 
-async def test_s43_a_cancelled_blpop_of_an_owner_takes_nothing(valkey: EmbeddedServer) -> None:
+async def test_a_cancelled_blpop_of_an_owner_takes_nothing(valkey: EmbeddedServer) -> None:
     async with Redis(valkey.host, valkey.port) as r:
         async with r.dedicated() as c:
             popping = asyncio.create_task(c.blpop("q", timeout=0))
-            await _blocked(valkey, 1)
+            await blocked(valkey, 1)
             popping.cancel()
             await turns()
             await failure(c.get("k"), NotSent, "not_run")
-        await _blocked(valkey, 0)
+        await blocked(valkey, 0)
         await r.rpush("q", "a")
         assert await r.llen("q") == 1
 
@@ -126,7 +126,7 @@ async def test_s43_a_cancelled_blpop_of_an_owner_takes_nothing(valkey: EmbeddedS
 
 
 @pytest.mark.parametrize("how", ["rst", "fin"])
-async def test_s25_an_owner_loses_its_connection(proxy: FaultProxy, how: How) -> None:
+async def test_an_owner_loses_its_connection(proxy: FaultProxy, how: How) -> None:
     """The outcome table, but nothing runs again: what the owner did to the connection is gone."""
     async with Redis(proxy.host, proxy.port, reconnect=QUICK) as r, r.dedicated() as c:
         await c.watch("k")
@@ -148,7 +148,7 @@ async def _piped_on(c: Dedicated) -> None:
         p.incr("n")
 
 
-async def test_s29_an_owners_peer_is_silent(proxy: FaultProxy) -> None:
+async def test_an_owners_peer_is_silent(proxy: FaultProxy) -> None:
     options: Any = {"read_timeout": 0.3, "health_check": 0.1, "command_timeout": 30}
     async with Redis(proxy.host, proxy.port, **options) as r, r.dedicated() as c:
         await c.ping()
@@ -158,7 +158,7 @@ async def test_s29_an_owners_peer_is_silent(proxy: FaultProxy) -> None:
         await failure(c.incr("n"), NotSent, "not_run")
 
 
-async def test_s24_a_leased_connection_is_waited_for(proxy: FaultProxy) -> None:
+async def test_a_leased_connection_is_waited_for(proxy: FaultProxy) -> None:
     async with Redis(proxy.host, proxy.port, reconnect=QUICK) as r:
         await r.ping()
         proxy.refuse()
@@ -168,7 +168,7 @@ async def test_s24_a_leased_connection_is_waited_for(proxy: FaultProxy) -> None:
         assert await results(waiting) == [None, None, None]
 
 
-async def test_s24_within_its_time(proxy: FaultProxy) -> None:
+async def test_a_leased_connection_is_waited_for_within_its_time(proxy: FaultProxy) -> None:
     async with Redis(proxy.host, proxy.port, reconnect=QUICK, command_timeout=0.2) as r:
         proxy.refuse()
         errors = await results([r.blpop("q", timeout=30), _one(r), _waited(r)])
@@ -178,21 +178,21 @@ async def test_s24_within_its_time(proxy: FaultProxy) -> None:
 
 
 @pytest.mark.parametrize("options", [{"reconnect": False}, {"offline": "fail"}])
-async def test_s24_not_to_be_waited_for(proxy: FaultProxy, options: Any) -> None:
+async def test_a_leased_connection_that_is_not_to_be_waited_for(proxy: FaultProxy, options: Any) -> None:
     async with Redis(proxy.host, proxy.port, **options) as r:
         proxy.refuse()
         for error in await results([r.blpop("q", timeout=30), _one(r)]):
             checked(error, ConnectionFailed, "not_run")
 
 
-async def test_s15_wrong_credentials_are_final(valkey: EmbeddedServer) -> None:
+async def test_wrong_credentials_are_final(valkey: EmbeddedServer) -> None:
     async with Redis(valkey.host, valkey.port, username="nobody", password="canary", reconnect=QUICK) as r:
         for error in await results([r.blpop("q", timeout=1), _one(r)]):
             checked(error, AuthenticationFailed, "not_run")
             assert "canary" not in repr(error)
 
 
-async def test_s25_a_blocking_command_is_lost(proxy: FaultProxy, valkey: EmbeddedServer) -> None:
+async def test_a_blocking_command_is_lost(proxy: FaultProxy, valkey: EmbeddedServer) -> None:
     async with Redis(proxy.host, proxy.port) as r:
         await r.ping()
         popping = asyncio.create_task(r.blpop("q", timeout=0))
@@ -205,7 +205,7 @@ async def test_s25_a_blocking_command_is_lost(proxy: FaultProxy, valkey: Embedde
         assert await within(again) == ("p", "x"), "the caller said that twice does no harm"
 
 
-async def test_s49_close_while_a_leased_connection_is_dialled(proxy: FaultProxy) -> None:
+async def test_close_while_a_leased_connection_is_dialled(proxy: FaultProxy) -> None:
     proxy.silence()
     r = Redis(proxy.host, proxy.port, max_leased=2)
     work = (r.incr("n"), r.blpop("q", timeout=0), _one(r), _waited(r))  # the last one waits for a place
@@ -220,7 +220,7 @@ async def test_s49_close_while_a_leased_connection_is_dialled(proxy: FaultProxy)
     await proxy.wait_closed()
 
 
-async def test_s49_close_while_a_leased_connection_is_waited_for(proxy: FaultProxy) -> None:
+async def test_close_while_a_leased_connection_is_waited_for(proxy: FaultProxy) -> None:
     proxy.refuse()
     r = Redis(proxy.host, proxy.port, reconnect=Reconnect(initial=60, max=60))
     call = asyncio.ensure_future(r.blpop("q", timeout=0))
@@ -229,11 +229,20 @@ async def test_s49_close_while_a_leased_connection_is_waited_for(proxy: FaultPro
     await failure(call, NotSent, "not_run", seconds=1)
 
 
-async def test_s13_a_leased_calls_error_names_the_call() -> None:
+async def test_a_leased_calls_error_names_the_call() -> None:
     with FakeServer(answers={"HELLO": [b"+OK\r\n"]}) as server:
         async with Redis(server.host, server.port, command_timeout=0.3) as r:
             (error,) = await results([r.blpop("q", timeout=1)])
             assert (error.outcome, error.command) == ("not_run", "BLPOP")
+
+
+async def test_a_leased_call_meets_a_peer_that_does_not_speak_resp() -> None:
+    """Nothing of the call was sent, and its error names it, as one on the shared connection does."""
+    with FakeServer(greeting=[b"HTTP/1.1 400 Bad Request\r\n\r\n"]) as server:
+        async with Redis(server.host, server.port) as r:
+            shared, leased = await results([r.incr("n"), r.blpop("q", timeout=1)])
+            for error, name in ((shared, "INCR"), (leased, "BLPOP")):
+                assert checked(error, ProtocolViolation, "not_run").command == name
 
 
 # Refusals and role changes.
@@ -241,7 +250,7 @@ async def test_s13_a_leased_calls_error_names_the_call() -> None:
 
 @pytest.mark.parametrize("refusal", [LOADING, b"-BUSY script\r\n", b"-MASTERDOWN link\r\n", b"-TRYAGAIN later\r\n"])
 @pytest.mark.parametrize("block", [0, 0.001])
-async def test_s62_s63_a_refused_blocking_command_is_tried_again(refusal: bytes, block: float) -> None:
+async def test_a_refused_blocking_command_is_tried_again(refusal: bytes, block: float) -> None:
     with FakeServer(answers={"BLPOP": [Times(3, [refusal], [FOUND])]}) as server:
         async with Redis(server.host, server.port) as r:
             assert await within(r.blpop("q", timeout=block)) == ("q", "v")
@@ -250,14 +259,16 @@ async def test_s62_s63_a_refused_blocking_command_is_tried_again(refusal: bytes,
 
 
 @pytest.mark.parametrize(("refusal", "kind"), [(LOADING, Loading), (b"-BUSY script\r\n", Busy)])
-async def test_s62_s63_until_its_time_is_up(refusal: bytes, kind: type[ServerError]) -> None:
+async def test_a_refused_blocking_command_is_tried_until_its_time_is_up(
+    refusal: bytes, kind: type[ServerError]
+) -> None:
     with FakeServer(answers={"BLPOP": [refusal]}) as server:
         async with Redis(server.host, server.port, command_timeout=0.2) as r:
             await failure(r.blpop("q", timeout=0), kind, "not_run")
             assert 3 <= server.count("BLPOP") <= 100
 
 
-async def test_s60_readonly_makes_for_one_new_connection() -> None:
+async def test_readonly_makes_for_one_new_connection() -> None:
     readonly = b"-READONLY You can't write against a read only replica.\r\n"
     with FakeServer(answers={"BLPOP": [Times(1, [readonly], [FOUND])]}) as server:
         async with Redis(server.host, server.port) as r:
@@ -268,7 +279,7 @@ async def test_s60_readonly_makes_for_one_new_connection() -> None:
             assert server.connections() == 3
 
 
-async def test_s61_a_role_change_leaves_the_rest_of_the_time() -> None:
+async def test_a_role_change_leaves_the_rest_of_the_time() -> None:
     with FakeServer(answers={"BLPOP": [Times(1, [Pause(0.3), *ROLE_CHANGED], [FOUND])]}) as server:
         async with Redis(server.host, server.port) as r:
             assert await within(r.blpop("q", timeout=20)) == ("q", "v")
@@ -278,21 +289,21 @@ async def test_s61_a_role_change_leaves_the_rest_of_the_time() -> None:
             assert (server.connections(), server.open_connections()) == (2, 1)
 
 
-async def test_s61_no_time_left() -> None:
+async def test_a_role_change_leaves_no_time() -> None:
     with FakeServer(answers={"BLPOP": [Pause(0.05), *ROLE_CHANGED]}) as server:
         async with Redis(server.host, server.port) as r:
             assert await within(r.blpop("q", timeout=0.01)) is None
             assert server.count("BLPOP") == 1
 
 
-async def test_s61_without_end() -> None:
+async def test_a_role_change_of_a_block_without_end() -> None:
     with FakeServer(answers={"BLPOP": [Times(2, ROLE_CHANGED, [FOUND])]}) as server:
         async with Redis(server.host, server.port) as r:
             assert await within(r.blpop("q", timeout=0)) == ("q", "v")
             assert [words[2] for words in server.commands()] == [b"10", b"10", b"10"]
 
 
-async def test_s61_from_now_on_is_not_asked_for_anew() -> None:
+async def test_a_role_change_does_not_make_from_now_on_another_now() -> None:
     """Without an id, what came between the two connections would be missed; with one, nothing is."""
     entry = b"*1\r\n*2\r\n$3\r\n5-1\r\n*0\r\n"
     found = b"%1\r\n$1\r\ns\r\n*1\r\n*2\r\n$3\r\n6-0\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n"
@@ -306,7 +317,7 @@ async def test_s61_from_now_on_is_not_asked_for_anew() -> None:
             await failure(r.xread({"s": "$"}, block=5000), Unblocked, "not_run")
 
 
-async def test_s61_of_an_owner_is_told() -> None:
+async def test_a_role_change_is_told_to_an_owner() -> None:
     with FakeServer(answers={"BLPOP": ROLE_CHANGED}) as server:
         async with Redis(server.host, server.port) as r, r.dedicated() as c:
             await failure(c.blpop("q", timeout=0), Unblocked, "not_run")
@@ -319,7 +330,7 @@ async def test_s61_of_an_owner_is_told() -> None:
 # The pool.
 
 
-async def test_s50_the_pool_is_exhausted(valkey: EmbeddedServer) -> None:
+async def test_the_pool_is_exhausted(valkey: EmbeddedServer) -> None:
     async with Redis(valkey.host, valkey.port, max_leased=2) as r:
         order: list[int] = []
 
@@ -341,7 +352,7 @@ async def test_s50_the_pool_is_exhausted(valkey: EmbeddedServer) -> None:
         assert len(await r.client_list()) == 3
 
 
-async def test_s51_returned_twice(valkey: EmbeddedServer) -> None:
+async def test_returned_twice(valkey: EmbeddedServer) -> None:
     async with Redis(valkey.host, valkey.port, max_leased=1) as r:
         async with r.dedicated() as c:
             await c.aclose()
@@ -353,7 +364,7 @@ async def test_s51_returned_twice(valkey: EmbeddedServer) -> None:
         assert await within(r.blpop("q", timeout=0.01)) is None
 
 
-async def test_s52_undoing_that_goes_wrong_closes_the_connection() -> None:
+async def test_undoing_that_goes_wrong_closes_the_connection() -> None:
     script = [On("WATCH", b"+OK\r\n"), On("UNWATCH", Hang())]
     with FakeServer([[], script]) as server:
         async with Redis(server.host, server.port) as r:
@@ -368,7 +379,7 @@ async def test_s52_undoing_that_goes_wrong_closes_the_connection() -> None:
             await server.wait_ended(1)
 
 
-async def test_s53_idle_ones_are_killed(valkey: EmbeddedServer) -> None:
+async def test_idle_connections_are_killed(valkey: EmbeddedServer) -> None:
     async with Redis(valkey.host, valkey.port) as r:
         for _ in range(10):
             assert await within(r.blpop("q", timeout=0.001)) is None
@@ -378,8 +389,19 @@ async def test_s53_idle_ones_are_killed(valkey: EmbeddedServer) -> None:
             await turns()
 
 
+async def test_idle_connections_are_ended_by_the_server(valkey: EmbeddedServer) -> None:
+    """Its option ``timeout`` ends what is idle: nobody is told, as nobody asked anything."""
+    async with Redis(valkey.host, valkey.port, health_check=None) as r:
+        assert await results([r.incr("n"), r.blpop("q", timeout=0.01)]) == [1, None]
+        valkey.call("CONFIG", "SET", "timeout", 1)
+        async with asyncio.timeout(20):
+            while "lib-name=redpoll" in valkey.call("CLIENT", "LIST"):  # noqa: ASYNC110  # it tells nobody
+                await asyncio.sleep(0.05)
+        assert await results([r.incr("n"), r.blpop("q", timeout=0.01), r.get("n")], PROMPT) == [2, None, "2"]
+
+
 @pytest.mark.parametrize("last", [Close("rst"), Close("fin"), Hang()])
-async def test_s53_idle_ones_may_have_ended_unnoticed(last: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_idle_connections_may_have_ended_unnoticed(last: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server closes a connection, or its machine dies, just as it is used again after a while: nobody is told."""
     monkeypatch.setattr(pool, "SURE", 0.0)
     monkeypatch.setattr(leasing, "_ANSWER", 0.1)

@@ -1,4 +1,4 @@
-"""Scenarios 15, 16, 38, 39, 59, 60, 62 and 63: servers that refuse, change their role, load, hang or move."""
+"""Servers that refuse, change their role, load, hang or move."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from redpoll import AuthenticationFailed, CommandTimeout, OutcomeUnknown, Redis,
 from redpoll.errors import Busy, Loading, MasterDown, MisConfigured, NoPermission, NoReplicas, OutOfMemory, ReadOnly
 from redpoll.reconnect import Reconnect
 from redpoll.testing import EmbeddedServer
-from tests.fault.expect import checked, eventually, failure, results, turns, within
-from tests.fault.fake_server import FakeServer, On
+from tests.fault.expect import PROMPT, checked, eventually, failure, results, turns, within
+from tests.fault.fake_server import LOADING, FakeServer, On, Times
 from tests.fault.proxy import FaultProxy
 
 QUICK = Reconnect(initial=0.01, max=0.05)
@@ -34,7 +34,7 @@ def pair() -> Iterator[tuple[EmbeddedServer, EmbeddedServer]]:
         yield primary, replica
 
 
-async def test_s15_a_wrong_password_is_told_at_once_and_not_tried_in_a_circle(
+async def test_a_wrong_password_is_told_at_once_and_not_tried_in_a_circle(
     valkey: EmbeddedServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     valkey.call("ACL", "SETUSER", "app", "on", ">other", "~*", "&*", "+@all")
@@ -50,7 +50,7 @@ async def test_s15_a_wrong_password_is_told_at_once_and_not_tried_in_a_circle(
     assert "canary" not in caplog.text
 
 
-async def test_s15_credentials_are_asked_for_each_connection(valkey: EmbeddedServer) -> None:
+async def test_credentials_are_asked_for_each_connection(valkey: EmbeddedServer) -> None:
     valkey.call("ACL", "SETUSER", "app", "on", ">one", "~*", "&*", "+@all")
     asked: list[str] = []
     password = "one"
@@ -69,7 +69,7 @@ async def test_s15_credentials_are_asked_for_each_connection(valkey: EmbeddedSer
     assert asked == ["one", "two"]
 
 
-async def test_s15_credentials_that_fail_tell_no_secret() -> None:
+async def test_credentials_that_fail_tell_no_secret() -> None:
     def credentials() -> Any:
         raise RuntimeError("canary")
 
@@ -80,22 +80,59 @@ async def test_s15_credentials_that_fail_tell_no_secret() -> None:
             assert server.connections() == 0
 
 
-async def test_s16_a_server_that_loads(tmp_path: Any) -> None:
-    with EmbeddedServer(options={"key-load-delay": 2000, "loading-process-events-interval-bytes": 1024}) as server:
+async def test_a_server_that_loads() -> None:
+    """A new client connects, and its calls wait within their time; whose time is too short is told why."""
+    slow: Any = {"enable-debug-command": "yes", "key-load-delay": 3000, "loading-process-events-interval-bytes": 1024}
+    with EmbeddedServer(options={**slow, "rdbcompression": False}) as server:
         async with Redis(server.host, server.port, command_timeout=20) as r:
             async with r.pipeline() as p:
-                for number in range(200):
-                    p.set(f"k{number}", "x" * 1000)
+                for number in range(400):
+                    p.set(f"k{number}", str(number) * 1000)
             reloading = asyncio.create_task(r.using(timeout=None).execute("DEBUG", "RELOAD"))
             async with Redis(server.host, server.port, command_timeout=20) as other:
+                await eventually_refused(other.using(timeout=0.1), Loading)
+                begin = time.monotonic()
+                error = await failure(other.using(timeout=0.1).incr("n"), Loading, "not_run")
+                assert time.monotonic() - begin < 0.1 + PROMPT
+                assert error.command == "INCR"
                 assert await within(other.incr("n"), 20) == 1
-                batch = await within(other.batch(lambda p: (p.incr("n"), p.get("k1"))), 20)
-                assert batch == (2, "x" * 1000)
-            await within(asyncio.wait([reloading]), 20)
-            reloading.exception()
+                assert await within(other.batch(lambda p: (p.incr("n"), p.get("k1"))), 20) == (2, "1" * 1000)
+            assert await within(reloading, 20) == "OK"
 
 
-async def test_s60_readonly_goes_to_the_new_primary_by_the_same_address(
+@pytest.mark.parametrize("refusal", [LOADING, b"-BUSY script\r\n", b"-MASTERDOWN link\r\n", b"-TRYAGAIN later\r\n"])
+async def test_a_refusal_is_retried(refusal: bytes) -> None:
+    with FakeServer(answers={"INCR": [Times(3, [refusal])]}) as server:
+        async with Redis(server.host, server.port) as r:
+            assert await within(r.incr("n")) == 1
+            assert server.count("INCR") == 4
+            assert server.count_applied("INCR") == 1
+
+
+async def test_a_refusal_is_retried_until_the_deadline() -> None:
+    with FakeServer(answers={"INCR": [LOADING]}) as server:
+        async with Redis(server.host, server.port, command_timeout=0.3) as r:
+            begin = time.monotonic()
+            await failure(r.incr("n"), Loading, "not_run")
+            assert time.monotonic() - begin < 0.3 + PROMPT
+            assert 2 <= server.count("INCR") <= 100
+
+
+async def test_refused_calls_go_out_again_in_their_order() -> None:
+    with FakeServer(answers={"RPUSH": [Times(20, [LOADING])]}) as server:
+        async with Redis(server.host, server.port) as r:
+            assert await results(r.rpush("l", number) for number in range(10)) == [*range(1, 11)]
+            assert server.store.lists[b"l"] == [b"%d" % number for number in range(10)]
+
+
+async def test_a_refusal_is_not_retried_for_scripts() -> None:
+    with FakeServer(answers={"EVAL": [LOADING]}) as server:
+        async with Redis(server.host, server.port) as r:
+            await results([r.eval("return 1", [])])
+            assert server.count("EVAL") == 1
+
+
+async def test_readonly_goes_to_the_new_primary_by_the_same_address(
     pair: tuple[EmbeddedServer, EmbeddedServer],
 ) -> None:
     primary, replica = pair
@@ -110,7 +147,7 @@ async def test_s60_readonly_goes_to_the_new_primary_by_the_same_address(
             assert await results(r.incr("n") for _ in range(20)) == [*range(3, 23)]
 
 
-async def test_s60_readonly_still(pair: tuple[EmbeddedServer, EmbeddedServer]) -> None:
+async def test_readonly_on_the_new_connection_too(pair: tuple[EmbeddedServer, EmbeddedServer]) -> None:
     _, replica = pair
     with FaultProxy(replica.host, replica.port) as proxy:
         async with Redis(proxy.host, proxy.port) as r:
@@ -121,7 +158,7 @@ async def test_s60_readonly_still(pair: tuple[EmbeddedServer, EmbeddedServer]) -
             assert proxy.connections() <= 2 + (time.monotonic() - begin), "at most one anew a second"
 
 
-async def test_s60_a_batch_across_a_promotion_keeps_its_order(pair: tuple[EmbeddedServer, EmbeddedServer]) -> None:
+async def test_a_batch_across_a_promotion_keeps_its_order(pair: tuple[EmbeddedServer, EmbeddedServer]) -> None:
     """Nothing of a batch that was refused goes out again behind a later command of it that ran."""
     _, replica = pair
     async with Redis(replica.host, replica.port, command_timeout=30) as r:
@@ -139,7 +176,7 @@ async def test_s60_a_batch_across_a_promotion_keeps_its_order(pair: tuple[Embedd
             assert await r.get("k") == str(ran[-1])
 
 
-async def test_s62_masterdown(pair: tuple[EmbeddedServer, EmbeddedServer]) -> None:
+async def test_masterdown(pair: tuple[EmbeddedServer, EmbeddedServer]) -> None:
     primary, replica = pair
     replica.call("CONFIG", "SET", "replica-serve-stale-data", "no")
     primary.kill()
@@ -159,10 +196,12 @@ async def eventually_refused(r: Redis, kind: type[ServerError]) -> None:
                 await r.get("k")
             except kind:
                 return
+            except CommandTimeout:
+                pass
             await asyncio.sleep(0.02)
 
 
-async def test_s63_a_script_that_runs(valkey: EmbeddedServer) -> None:
+async def test_a_script_that_runs(valkey: EmbeddedServer) -> None:
     valkey.call("CONFIG", "SET", "busy-reply-threshold", 10)
     async with (
         Redis(valkey.host, valkey.port, command_timeout=10) as busy,
@@ -171,12 +210,15 @@ async def test_s63_a_script_that_runs(valkey: EmbeddedServer) -> None:
         await r.ping()
         running = asyncio.create_task(busy.eval("while true do end", []))
         await asyncio.sleep(0.1)
+        begin = time.monotonic()
         (error,) = await results([r.using(timeout=0.2).incr("n")])
+        assert time.monotonic() - begin < 0.2 + PROMPT
         assert isinstance(error, Busy | CommandTimeout)
+        assert error.outcome == ("not_run" if isinstance(error, Busy) else "unknown")
         waiting = asyncio.create_task(r.incr("n"))
         await asyncio.sleep(0.05)
         assert await within(r.script_kill()) is True
-        assert await within(waiting) == 1
+        assert await within(waiting) in ({1} if isinstance(error, Busy) else {1, 2})
         (error,) = await results([running])
         assert isinstance(error, ServerError)
 
@@ -185,7 +227,7 @@ async def test_s63_a_script_that_runs(valkey: EmbeddedServer) -> None:
     ("option", "value", "back", "kind"),
     [("maxmemory", 1, 0, OutOfMemory), ("min-replicas-to-write", 1, 0, NoReplicas)],
 )
-async def test_s59_refusals_that_do_not_pass_are_told_at_once(
+async def test_refusals_that_do_not_pass_are_told_at_once(
     valkey: EmbeddedServer, option: str, value: int, back: int, kind: type[ServerError]
 ) -> None:
     with FaultProxy(valkey.host, valkey.port) as proxy:
@@ -200,31 +242,14 @@ async def test_s59_refusals_that_do_not_pass_are_told_at_once(
 
 
 @pytest.mark.parametrize(("reply", "kind"), [(b"MISCONF x", MisConfigured), (b"NOPERM x", NoPermission)])
-async def test_s59_other_refusals_are_told_at_once(reply: bytes, kind: type[ServerError]) -> None:
+async def test_other_refusals_are_told_at_once(reply: bytes, kind: type[ServerError]) -> None:
     with FakeServer(answers={"INCR": [b"-" + reply + b"\r\n"]}) as server:
         async with Redis(server.host, server.port) as r:
             await failure(r.incr("n"), kind, "not_run")
             assert server.count("INCR") == 1
 
 
-async def test_s38_many_clients_come_back_spread_over_time(valkey: EmbeddedServer) -> None:
-    with FaultProxy(valkey.host, valkey.port) as proxy:
-        failures: list[Exception] = []
-        clients = [Redis(proxy.host, proxy.port, command_timeout=20, on_error=failures.append) for _ in range(60)]
-        try:
-            await results((r.incr("n") for r in clients), 20)
-            proxy.refuse()
-            proxy.cut()
-            waiting = asyncio.gather(*(r.get("n") for r in clients))
-            await asyncio.sleep(0.5)
-            assert len(failures) < 60 * 15, "each of them waits longer and longer"
-            proxy.accept()
-            assert await within(waiting, 20) == ["60"] * 60
-        finally:
-            await asyncio.gather(*(r.aclose() for r in clients))
-
-
-async def test_s39_the_name_is_resolved_for_each_connection(
+async def test_the_name_is_resolved_for_each_connection(
     valkey: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with FaultProxy(valkey.host, valkey.port) as one, FaultProxy(valkey.host, valkey.port) as two:
