@@ -39,12 +39,14 @@ class Shape:
         index: which overload, counted from 0.
         fallback: it takes a plain ``bool`` where others take its two values, so no call needs it.
         returns: the annotation of the value.
+        promise: the same as it is written.
     """
 
     name: str
     index: int
     fallback: bool
     returns: Any
+    promise: str
     signature: inspect.Signature = dataclasses.field(compare=False, repr=False)
     hints: dict[str, Any] = dataclasses.field(compare=False, repr=False)
 
@@ -71,6 +73,8 @@ def _accepts(value: Any, annotation: Any) -> bool:
     members = _members(annotation)
     if value is None:
         return any(member in (None, type(None), Any) for member in members)
+    if isinstance(value, dict):
+        return any(get_origin(member) is types_.Pairs or member is Any for member in members)
     if all(get_origin(member) is Literal or member is type(None) for member in members):
         return any(value == word and type(value) is type(word) for member in members for word in get_args(member))
     return any(member not in (None, type(None)) for member in members)
@@ -97,7 +101,17 @@ def shapes(method: Callable[..., Any]) -> tuple[Shape, ...]:
         # A flag is plain where all flags that tell overloads apart are; LCS' LEN is plain where IDX decides alone.
         fallback = bool(split) and all(hints[name] is bool for name in split if name in hints)
         fallback = fallback and index == len(found) - 1
-        result.append(Shape(method.__name__, index, fallback, hints["return"], inspect.signature(each), hints))
+        result.append(
+            Shape(
+                method.__name__,
+                index,
+                fallback,
+                hints["return"],
+                each.__annotations__["return"],
+                inspect.signature(each),
+                hints,
+            )
+        )
     return tuple(result)
 
 

@@ -1,8 +1,9 @@
 """What type checkers say of the public API, and what its annotations promise.
 
 ``accept_*.py`` must pass both checkers; in ``reject_*.py`` each ``type: ignore`` must be needed by both, as an unneeded
-one is an error to either. Nothing of these files runs. ``any_methods.txt`` lists the methods with ``Any`` in their
-signature; ``python -m tests.typing.test_typing`` writes it anew.
+one is an error to either. Nothing of these files runs. The calls of all methods that ``every_method`` writes must pass as
+well. ``any_methods.txt`` lists the methods with ``Any`` in their signature; ``python -m tests.typing.test_typing`` writes
+it anew.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
+
+from codegen.verify import lowered
+from tests.typing import every_method
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -42,13 +46,27 @@ def test_the_files_are_there() -> None:
     assert len([path for path in CHECKED if "/reject_" in path]) >= 2
 
 
-def test_mypy() -> None:
-    code, output = run_checker("mypy", "--strict", *CHECKED)
+@pytest.fixture(scope="module")
+def every_call(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The files with the calls of all methods."""
+    return [str(path) for path in every_method.write(tmp_path_factory.mktemp("every"))]
+
+
+def test_every_method_is_called(every_call: list[str]) -> None:
+    names = {method.name for method in lowered()[1]}
+    for path in every_call:
+        source = Path(path).read_text(encoding="utf-8")
+        assert set(re.findall(r"\bc\.(\w+)\(", source)) == names
+        print(f"{Path(path).name}: {source.count('assert_type(')} calls of {len(names)} methods")
+
+
+def test_mypy(every_call: list[str]) -> None:
+    code, output = run_checker("mypy", "--strict", *CHECKED, *every_call)
     assert code == 0, output
 
 
-def test_pyright() -> None:
-    code, output = run_checker("pyright", "--pythonpath", sys.executable, *CHECKED)
+def test_pyright(every_call: list[str]) -> None:
+    code, output = run_checker("pyright", "--pythonpath", sys.executable, *CHECKED, *every_call)
     assert code == 0, output
     assert re.search(r"^0 errors, 0 warnings", output, re.MULTILINE), output
 

@@ -12,8 +12,9 @@ from jsonschema import Draft201909Validator
 
 from codegen.grammar import accepts, tokens
 from redpoll.commands import Commands, StateCommands
-from tests.live.annotations import misfit, shapes
-from tests.live.proof.run import Made, Server, generated
+from tests.live.annotations import as_text, misfit, shapes
+from tests.live.proof.probe import Answer, Made
+from tests.live.proof.run import Server, generated
 
 SYNTAX = re.compile("syntax error|unknown command|unknown subcommand|wrong number of arguments", re.IGNORECASE)
 
@@ -89,9 +90,18 @@ def _types(command: str, made: Made) -> Iterator[Fault]:
         if answer.error:
             continue
         for shape in fitting:
-            why = misfit(answer.value, shape.returns, str)
-            if why:
+            if why := _broken(answer, shape.returns):
                 yield Fault("type", command, f"{made} on RESP{protocol} promises {shape.returns}: {why:.300}")
+
+
+def _broken(answer: Answer, promise: Any) -> str:
+    """Return how a client's values, of str or of bytes, break a promise, or differ; an empty string where they do not."""
+    if why := misfit(answer.value, promise, str):
+        return why
+    if why := misfit(answer.binary, promise, bytes):
+        return f"on a client of bytes {why}"
+    text = as_text(answer.binary, promise)
+    return "" if text == answer.value else f"a client of bytes has {text!r:.120}, one of str {answer.value!r:.120}"
 
 
 def _protocols(command: str, made: Made) -> Iterator[Fault]:

@@ -11,14 +11,16 @@ from typing import Any, Literal
 import hiredis
 from typing_extensions import override
 
+from codegen.ir import Method
 from redpoll.commands import Commands, StateCommands
 from redpoll.errors import ConnectionFailed, ConnectionLost, OutcomeUnknown, RedisError, ServerError, UsageError
 from redpoll.options import settings
 from redpoll.protocol.calls import Call
 from redpoll.protocol.encode import encode
+from redpoll.protocol.session import Session
 from redpoll.spec import Spec
 from redpoll.testing import EmbeddedServer
-from redpoll.transport.connection import connect
+from redpoll.transport.connection import Connection, connect
 from redpoll.types import Arg
 from tests.live.proof.samples import Line
 
@@ -27,8 +29,8 @@ WAIT = 5.0
 """Seconds that one answer may take; nothing here should wait."""
 
 
-LAST = frozenset({"ACL DELUSER", "ACL LOAD", "CLIENT KILL", "SHUTDOWN"})
-"""Commands behind which the server may hang up."""
+LAST = frozenset({"ACL DELUSER", "ACL LOAD", "CLIENT KILL", "FUNCTION KILL", "SCRIPT KILL", "SHUTDOWN"})
+"""Commands behind which the server may hang up, or is still busy with what they end."""
 
 
 @dataclass
@@ -39,6 +41,7 @@ class Answer:
         words: what was sent.
         keys: the keys that the command's ``Spec`` finds among them.
         value: what the method returned.
+        binary: what it returns to a client of bytes, from the same received bytes.
         error: the message of the server's or the decoder's error; empty where there was none.
         refused: the error is the server's.
         lost: the connection ended instead of an answer.
@@ -49,11 +52,72 @@ class Answer:
     words: tuple[Arg, ...] = ()
     keys: tuple[Any, ...] = ()
     value: Any = None
+    binary: Any = None
     error: str = ""
     refused: bool = False
     lost: bool = False
     raw: Any = None
     out_of_step: bool = False
+
+
+@dataclass
+class Made:
+    """One call and what each protocol answered.
+
+    Attributes:
+        method: the method.
+        args: its positional arguments.
+        keywords: its arguments by name.
+        answers: by protocol.
+    """
+
+    method: Method
+    args: list[Any]
+    keywords: dict[str, Any]
+    answers: dict[int, Answer] = field(default_factory=dict[int, Answer])
+
+    @property
+    def words(self) -> tuple[Any, ...]:
+        return self.answers[3].words
+
+    def __str__(self) -> str:
+        return " ".join(repr(word) if isinstance(word, bytes) else str(word) for word in self.words)
+
+
+class Heard(Session):
+    """A session that keeps what it was fed, so that the same replies can be read again.
+
+    Attributes:
+        heard: the bytes; whoever wants them empties it before.
+    """
+
+    __slots__ = ("heard",)
+
+    def __init__(self) -> None:
+        super().__init__(_ignored)
+        self.heard = b""
+
+    @override
+    def feed(self, data: bytes) -> None:
+        self.heard += data
+        super().feed(data)
+
+
+def _ignored(_push: list[Any]) -> None:
+    pass
+
+
+def read_again(spec: Spec[Any], heard: bytes) -> Any:
+    """Return what a client of bytes makes of a reply, and of what came behind it."""
+    session = Session(_ignored)
+    call, echo = Call(), Call()
+    for each in (call, echo):
+        each.fill(asyncio.get_running_loop(), spec, b"", text=False)
+        session.give(each)
+    echo.future.cancel()
+    session.feed(heard)
+    reply = call.future.result()
+    return reply if spec.decode is None else spec.decode(reply)
 
 
 class Probe(Commands[Any], StateCommands[Any]):
@@ -62,9 +126,9 @@ class Probe(Commands[Any], StateCommands[Any]):
     Each call is followed by an ECHO in the same write: an answer too few or too many would reach the wrong caller.
     """
 
-    def __init__(self, connection: Any, text: bool = True) -> None:
+    def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self.text = text
+        self.session = connection.session = Heard()
         self.last = Answer()
         self.echoes = 0
 
@@ -74,6 +138,7 @@ class Probe(Commands[Any], StateCommands[Any]):
         self.last.keys = tuple(words[index] for index in spec.key_positions(words))
         self.echoes += 1
         call, echo = self._call(spec, words), None
+        self.session.heard = b""
         self.connection.send(call)
         if spec.name not in LAST:
             echo = self._call(ECHO, ("ECHO", f"echo-{self.echoes}"))
@@ -83,9 +148,13 @@ class Probe(Commands[Any], StateCommands[Any]):
                 reply = await call.future
             finally:
                 if echo is not None:
-                    self.last.out_of_step = await self._echoed(echo) != f"echo-{self.echoes}"
+                    echoed = await self._echoed(echo)
+                    self.last.out_of_step = echoed != f"echo-{self.echoes}" and not echoed.startswith("BUSY ")
         self.last.raw = reply
-        return reply if spec.decode is None else spec.decode(reply)
+        value = reply if spec.decode is None else spec.decode(reply)
+        if not self.last.out_of_step:
+            self.last.binary = read_again(spec, self.session.heard)
+        return value
 
     async def raw(self, line: Line) -> None:
         """Send a raw command, whatever it answers."""
@@ -96,12 +165,12 @@ class Probe(Commands[Any], StateCommands[Any]):
     def _call(self, spec: Spec[Any], words: tuple[Any, ...]) -> Call:
         call = Call()
         payload = encode(spec.name, words)
-        call.fill(asyncio.get_running_loop(), spec, payload, text=self.text and spec.text)
+        call.fill(asyncio.get_running_loop(), spec, payload, text=spec.text)
         return call
 
-    async def _echoed(self, echo: Call) -> Any:
+    async def _echoed(self, echo: Call) -> str:
         try:
-            return await echo.future
+            return str(await echo.future)
         except RedisError as error:
             return str(error)
 

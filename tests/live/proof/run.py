@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -19,8 +20,13 @@ from codegen.verify import Awaited, Recorded, lowered
 from redpoll.errors import UsageError
 from redpoll.protocol.encode import plain
 from redpoll.testing import EmbeddedServer
-from tests.live.proof.probe import Admin, Answer, Prober, gone
+from tests.live.proof.probe import Admin, Answer, Made, Prober, gone
 from tests.live.proof.samples import AFTER, ALWAYS, BEFORE, HERE, KEYSETS, USER, WHOLE_CLUSTER, Adapter, Facts, Line
+from tests.live.proof.scene_cluster import cluster
+from tests.live.proof.scenes import killing, modules, publishing, replication
+from tests.live.proof.stage import Stage, info, until
+
+SCENES = (replication, killing, publishing, modules, cluster)
 
 MOST = 160
 """Calls of one command at most, taken evenly from all that are legal (CLIENT KILL has 6,583)."""
@@ -36,29 +42,11 @@ OWN = frozenset(
 )  # fmt: skip
 """Commands that get a server to themselves: they end it, change its role, or shut others out."""
 
+PAIRS_TWICE = frozenset({"CONFIG SET", "HSET"})
+"""Commands whose calls with a mapping and a value behind it the encoding refuses, which the enumeration does not see."""
 
-@dataclass
-class Made:
-    """One call and what each protocol answered.
-
-    Attributes:
-        method: the method.
-        args: its positional arguments.
-        keywords: its arguments by name.
-        answers: by protocol.
-    """
-
-    method: Method
-    args: list[Any]
-    keywords: dict[str, Any]
-    answers: dict[int, Answer] = field(default_factory=dict[int, Answer])
-
-    @property
-    def words(self) -> tuple[Any, ...]:
-        return self.answers[3].words
-
-    def __str__(self) -> str:
-        return " ".join(repr(word) if isinstance(word, bytes) else str(word) for word in self.words)
+FORKS = frozenset({"BGREWRITEAOF", "BGSAVE", "SAVE"})
+"""Commands that a server refuses while a child of it is saving."""
 
 
 @dataclass
@@ -164,47 +152,64 @@ def context(command: str) -> str:
 
 
 async def prove(binary: Path, folder: Path, *, sense: bool = True) -> Server:
-    """Make all calls on servers of one program: over both protocols, or without ``sense`` over RESP3.
+    """Make all calls on servers of one program: over both protocols and with the scenes, or without ``sense`` over RESP3.
 
     Args:
         binary: the program.
         folder: where files of the servers may go.
         sense: give values that mean something to a server.
     """
+    users = folder / "users.acl"
+    users.write_text("user default on nopass ~* &* +@all\n")
     with ExitStack() as stack:
-        users = folder / "users.acl"
-        options: dict[str, Any] = {"enable-debug-command": True, "enable-module-command": True, "save": ""}
-        users.write_text("user default on nopass ~* &* +@all\n")
-        valkey = "valkey" in binary.name
-        more = {"cluster-slot-stats-enabled": True} if valkey else {}
-        running = {
-            "main": EmbeddedServer(binary, options={**options, "aclfile": str(users)}, config="timeout 0\n"),
-            "own": EmbeddedServer(binary, options=options),
-            "cluster": EmbeddedServer(
-                binary,
-                options={
-                    "cluster-enabled": True,
-                    "cluster-require-full-coverage": False,
-                    "cluster-allow-reads-when-down": True,
-                    **more,
-                },
-            ),
-        }
-        for server in running.values():
-            stack.enter_context(server)
+        running = {name: stack.enter_context(server) for name, server in servers(binary, users).items()}
         found = documented(running["main"])
         methods = [method for command, method in generated()[1].items() if command in found.documented]
-        for protocol in protocols(sense):
-            for name, server in running.items():
-                campaign = Campaign(found, server, name, protocol, running["own"].port, sense)
-                await campaign.run([method for method in methods if context(method.command) == name])
-        if sense:
-            getkeys(found, running["main"])
+        if not sense:
+            await campaigns(found, running, methods, (3,), sense)
+            return found
+        stages = [Stage(binary, {method.name: method for method in methods}, folder) for _ in SCENES]
+        async with asyncio.TaskGroup() as group:  # scenes mostly wait
+            for scene, stage in zip(SCENES, stages, strict=True):
+                group.create_task(stage.play(scene))
+            group.create_task(campaigns(found, running, methods, (2, 3), sense))
+        for made in (made for stage in stages for made in stage.made):
+            found.calls[made.method.command].append(made)
+        getkeys(found, running["main"])
     return found
 
 
-def protocols(sense: bool) -> tuple[Literal[2, 3], ...]:
-    return (2, 3) if sense else (3,)
+def servers(binary: Path, users: Path) -> dict[str, EmbeddedServer]:
+    """Return the servers of the calls, by ``context``: not started."""
+    options: dict[str, Any] = {"enable-debug-command": True, "enable-module-command": True, "save": ""}
+    nodes: dict[str, Any] = {"cluster-require-full-coverage": False, "cluster-allow-reads-when-down": True}
+    if knows(binary, "cluster-slot-stats-enabled"):
+        nodes["cluster-slot-stats-enabled"] = True
+    return {
+        "main": EmbeddedServer(binary, options={**options, "aclfile": str(users)}, config="timeout 0\n"),
+        "own": EmbeddedServer(binary, options=options),
+        "cluster": EmbeddedServer(binary, options={"cluster-enabled": True, **nodes}),
+    }
+
+
+def knows(binary: Path, option: str) -> bool:
+    """Tell whether a program has a configuration directive."""
+    with EmbeddedServer(binary) as server:
+        return bool(server.call("CONFIG", "GET", option))
+
+
+async def campaigns(
+    found: Server,
+    running: Mapping[str, EmbeddedServer],
+    methods: Sequence[Method],
+    protocols: Sequence[Literal[2, 3]],
+    sense: bool,
+) -> None:
+    """Make the enumerated calls of all methods."""
+    for protocol in protocols:
+        for name, server in running.items():
+            campaign = Campaign(found, server, name, protocol, running["own"].port, sense)
+            await campaign.run([method for method in methods if context(method.command) == name])
 
 
 class Campaign:
@@ -272,6 +277,8 @@ class Campaign:
             try:
                 answer = await self.call(method, adapter.keys, args, keywords)
             except UsageError:
+                if command not in PAIRS_TWICE:
+                    raise
                 continue
             if index == len(made):
                 made.append(Made(method, args, keywords))
@@ -280,6 +287,8 @@ class Campaign:
 
     async def call(self, method: Method, keys: list[str], args: list[Any], keywords: dict[str, Any]) -> Answer:
         command = method.command
+        if command in FORKS:
+            await until(self.idle)
         self.prepare(method, keys)
         answer = await self.prober.call(method.name, args, keywords, HERE.get(command, ()))
         if method.facts.dedicated:
@@ -291,6 +300,11 @@ class Campaign:
         if command in AFTER:
             self.admin.ask(AFTER[command])
         return answer
+
+    def idle(self) -> bool:
+        """Tell whether no child of the server is saving."""
+        state = info(self.server, "persistence")
+        return state["rdb_bgsave_in_progress"] == state["aof_rewrite_in_progress"] == "0"
 
     def prepare(self, method: Method, keys: list[str]) -> None:
         """Make the keys and what else a call needs."""

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 from codegen.calls import Given, KeySample
 from codegen.grammar import Sample
 from codegen.ir import Method, Param
+from redpoll.values import BitGet, BitIncrBy, BitSet
 
 Line: TypeAlias = tuple[Any, ...]
 
@@ -81,6 +82,12 @@ def _vector(given: Given, _: Facts) -> Any:
     return [1.0, 0.25, 0.5] if isinstance(given["vector"], list) else bytes(8) + b"\0\0\x80?"
 
 
+def _query(given: Given, _: Facts) -> Any:
+    if isinstance(given["query"], str):
+        return Sample("m1")
+    return [1.0, 0.25, 0.5] if isinstance(given["query"], list) else bytes(4) + b"\0\0\x80?" + bytes(4)
+
+
 def _weights(given: Given, _: Facts) -> Any:
     keys = given["keys"]
     each = keys if isinstance(keys, tuple | list) else (keys,)
@@ -88,7 +95,7 @@ def _weights(given: Given, _: Facts) -> Any:
 
 
 def _operations(given: Given, _: Facts) -> Any:
-    every = (("SET", "u8", 0, 5), ("GET", "u8", "#1"), ("OVERFLOW", "FAIL", "INCRBY", "u2", 100, 5))
+    every = (BitSet("u8", 0, 5), BitGet("u8", "#1"), BitIncrBy("u2", 100, 5, "FAIL"))
     return every[: len(given["operations"])] if len(given["operations"]) > 1 else every[:1]
 
 
@@ -107,6 +114,7 @@ ATOMS: dict[str, tuple[Any, ...]] = {
     "libraryname": ("lib*",), "lib_name": ("lib",), "lib_ver": ("1.0",), "laddr": ("127.0.0.1:1",), "match": ("*",),
     "max": ("+",), "min": ("-",), "member": ("m1",), "member1": ("m1",), "member2": ("m2",), "members": ("m1", "m2"),
     "minid": ("1-1",), "maxdeletedid": ("1-1",), "entriesadded": (9,), "module": ("nosuch",), "node_id": ("f" * 40,),
+    "not_capa": ("r",), "not_db": (1,), "not_flags": ("M",), "not_user": ("default",),
     "num": (2,), "numlocal": (0,), "numreplicas": (0,), "offset": (0,), "path": ("/nonexistent/module.so",),
     "parameters": ("maxmemory", "hz"), "pattern": ("*",), "pivot": ("m1",), "pid": ("p1",), "iid": ("i1",),
     "port": (1,), "protover": (2,), "radius": (500.0,), "rank": (1,), "rules": ("on", "+@read"), "script": (SCRIPT,),
@@ -129,24 +137,31 @@ OWN_ATOMS: dict[str, dict[str, tuple[Any, ...]]] = {
     "AUTH": {"password": ("secret",)},
     "BITFIELD_RO": {"gets": ("u8", "0")},
     "CLIENT KILL": {"id": (99999,), "not_id": (99999,), "redirect": (), "type": (), "idle": (99999,), "maxage": (99999,)},
-    "CLIENT LIST": {"id": (1, 2), "type": (), "idle": (0,), "maxage": (0,), "db": (0,)},
+    "CLIENT LIST": {"id": (1, 2), "type": (), "idle": (1,), "maxage": (1,), "db": (0,)},
     "CLIENT PAUSE": {"timeout": (1,)},
     "CLIENT TRACKING": {"prefix": ("a:", "b:")},
     "CLUSTERSCAN": {"cursor": ("0",)},
     "COMMAND LIST": {"pattern": ("g*",)},
+    "CONFIG SET": {"parameter": ("hz", "10", "lfu-decay-time", "1")},
     "EVAL": {"args": ("a1",)},
     "GEOADD": {"members": ()},
+    "FAILOVER": {"timeout": (100,)},
+    "GETBIT": {"offset": (2,)},
     "HSET": {"field": ("f1", "1", "f2", "2")},
+    "HSETNX": {"field": ("f9",)},
     "HELLO": {"auth": ("u1", "secret")},
     "LATENCY HISTORY": {"event": ("command",)},
     "LSET": {"element": ("m9",)},
     "MEMORY USAGE": {"samples": (2,)},
+    "MIGRATE": {"timeout": (1000,)},
     "MODULE LOADEX": {"config": ("name", "value")},
     "MODULE UNLOAD": {"name": ("nosuch",)},
     "OBJECT FREQ": {},
     "PFDEBUG": {"subcommand": ("ENCODING",)},
+    "PFADD": {"elements": ("m8", "m9")},
     "PSETEX": {"milliseconds": (100000,)},
     "RESTORE": {"ttl": (100000,), "freq": (5,)},
+    "SADD": {"members": ("m8", "m9")},
     "SETBIT": {"value": (1,), "offset": (7,)},
     "SWAPDB": {},
     "WAIT": {"timeout": (1,)},
@@ -160,13 +175,14 @@ OWN_ATOMS: dict[str, dict[str, tuple[Any, ...]]] = {
     "XAUTOCLAIM": {"start": ("0-0",), "min_idle_time": (0,)},
     "XCLAIM": {"min_idle_time": (0,)},
     "XGROUP CREATE": {"group": ("g2",), "id": ("0",)},
+    "XGROUP CREATECONSUMER": {"consumer": ("c9",)},
     "XGROUP SETID": {"id": ("0",)},
     "XIDMPRECORD": {"stream_id": ("1-1",)},
     "XPENDING": {"start": ("-",), "end": ("+",), "idle": (0,)},
     "XRANGE": {"start": ("-",), "end": ("+",)},
     "XREADGROUP": {"streams": (">",)},
     "XREVRANGE": {"start": ("-",), "end": ("+",)},
-    "XTRIM": {"limit": (5,)},
+    "XTRIM": {"limit": (5,), "threshold": (1,), "maxlen": (1,), "minid": ("2-1",)},
     "ZADD": {"mapping": ("m1", "", "m9", "")},
     "ZREVRANGEBYLEX": {"max": ("+",), "min": ("-",)},
     "BLMOVEM": {"exactly": (1,)},
@@ -202,7 +218,6 @@ WHOLE: dict[tuple[str, str], Whole] = {
     ("GEOSEARCHSTORE", "fromlonlat"): lambda *_: (14.0, 38.0),
     ("HELLO", "protover"): lambda _, facts: facts.protocol,
     ("MIGRATE", "port"): lambda _, facts: facts.port,
-    ("MIGRATE", "timeout"): lambda *_: 1000,
     ("RESTORE", "serialized_value"): lambda _, facts: facts.dump,
     ("SORT", "get"): lambda given, _: [Sample("#"), Sample("v_*")][: len(given["get"])],
     ("SORT_RO", "get"): lambda given, _: [Sample("#"), Sample("v_*")][: len(given["get"])],
@@ -211,7 +226,7 @@ WHOLE: dict[tuple[str, str], Whole] = {
     ("COMMAND GETKEYSANDFLAGS", "args"): _set_words,
     ("COMMAND GETKEYSANDFLAGS", "command"): lambda *_: Sample("MGET"),
     ("VADD", "vector"): _vector,
-    ("VSIM", "vector"): _vector,
+    ("VSIM", "query"): _query,
     ("XADD", "id"): lambda *_: Sample("9-1"),
     ("ZINTER", "weights"): _weights,
     ("ZINTERSTORE", "weights"): _weights,
@@ -247,9 +262,23 @@ KEYSETS: dict[str, tuple[Line, ...]] = {
 }  # fmt: skip
 """By group: what makes a key of the type that its commands work on."""
 
+HOTKEYS: tuple[Line, ...] = (
+    ("HOTKEYS", "STOP"), ("HOTKEYS", "RESET"), ("HOTKEYS", "START", "METRICS", "2", "CPU", "NET"), ("SET", "k1", "10"),
+)  # fmt: skip
+
 USER: Line = ("ACL", "SETUSER", "u1", "reset", "on", ">secret", "~*", "&*", "+@all")
 
+SLOW: tuple[Line, ...] = (("CONFIG", "SET", "commandlog-execution-slower-than", "0"), ("GET", "k1"))
+
 BEFORE: dict[str, tuple[Line, ...]] = {
+    "COMMANDLOG GET": SLOW,
+    "COMMANDLOG LEN": SLOW,
+    "DBSIZE": (("SET", "k1", "10"),),
+    "KEYS": (("SET", "k1", "10"),),
+    "PERSIST": (("EXPIRE", "k1", "100000"),),
+    "RANDOMKEY": (("SET", "k1", "10"),),
+    "SCAN": (("SET", "k1", "10"),),
+    "SETNX": (("DEL", "k1"),),
     "COPY": (("DEL", "k2"),),
     "RENAMENX": (("DEL", "k2"),),
     "RESTORE": (("DEL", "k1"),),
@@ -268,6 +297,10 @@ BEFORE: dict[str, tuple[Line, ...]] = {
     "SLOWLOG GET": (("CONFIG", "SET", "slowlog-log-slower-than", "0"),),
     "ACL LOG": (("AUTH", "u1", "wrong"),),
     "FUNCTION LOAD": (("FUNCTION", "FLUSH"),),
+    "HOTKEYS GET": HOTKEYS,
+    "HOTKEYS RESET": (*HOTKEYS, ("HOTKEYS", "STOP")),
+    "HOTKEYS START": HOTKEYS[:2],
+    "HOTKEYS STOP": HOTKEYS,
     "FUNCTION RESTORE": (("FUNCTION", "FLUSH"),),
     "PFDEBUG": (("DEL", "k1"), ("PFADD", "k1", "m1")),
     "CLUSTER SLOT-STATS": (("CLUSTER", "FLUSHSLOTS"), ("CLUSTER", "ADDSLOTSRANGE", "0", "9")),
@@ -279,6 +312,7 @@ BEFORE: dict[str, tuple[Line, ...]] = {
 """By command: raw commands that prepare what it needs, after its keys are made."""
 
 HERE: dict[str, tuple[Line, ...]] = {
+    "CLIENT GETNAME": (("CLIENT", "SETNAME", "name1"),),
     "HIMPORT SET": (("HIMPORT", "PREPARE", "set1", "f1", "f2"),),
     "HIMPORT DISCARD": (("HIMPORT", "PREPARE", "set1", "f1", "f2"),),
     "CLIENT CACHING": (("CLIENT", "TRACKING", "ON", "OPTIN"),),

@@ -1,103 +1,39 @@
 """Every command that a server documents answers the generated method: on four servers, over both protocols.
 
-Per server: each documented command's method is called with the arguments that the generator's enumeration finds legal.
-The server must never call it a wrong syntax; a value must be of the promised type, the same over both protocols, and as
-the reply schema says; the keys that the client finds must be those that the server finds; and each call must be answered
-exactly once.
+Per server: each documented command's method is called with the arguments that the generator's enumeration finds legal, and
+scenes of several servers give replicas, nodes of a cluster, running scripts and modules to those that need them. The server
+must never call it a wrong syntax; a value must be of the promised type, the same over both protocols and for clients of str
+and of bytes, and as the reply schema says; the keys that the client finds must be those that the server finds; and each
+call must be answered exactly once.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+import difflib
 from pathlib import Path
 
 import pytest
 
-from codegen.spec import Command
 from redpoll.errors import UsageError
 from redpoll.testing import EmbeddedServer
-from tests.live.proof.judge import Fault, faults, senseless
-from tests.live.proof.known import KNOWN, NEW, Known
+from tests.live.proof.judge import Fault, senseless
+from tests.live.proof.known import KNOWN, NEW, OLD, R8, V
 from tests.live.proof.probe import Prober
-from tests.live.proof.run import Server, generated, prove
+from tests.live.proof.run import prove
+from tests.live.proof.scenes import compiler
+from tests.live.proof.table import HEAD, Proof, pinned
+from tests.servers import missing
 
-SERVERS = {"valkey": "Valkey 9.1", "redis7": "Redis 7.0", "redis8": "Redis 8.2", "redis86": NEW}
+SERVERS = {"valkey": V, "redis7": OLD, "redis8": R8, "redis86": NEW}
 ENOUGH = 0.95
-
-
-@dataclass
-class Proof:
-    """What came of one server.
-
-    Attributes:
-        name: by which ``KNOWN`` calls it.
-        exact: it is of the version that ``KNOWN`` was written for.
-        server: its calls.
-        skipped: documented commands that have no method, with the reason; internal ones are not among them.
-        internal: commands that servers send to each other.
-        found: all deviations.
-        used: entries of ``KNOWN`` that covered one.
-    """
-
-    name: str
-    exact: bool
-    server: Server
-    skipped: dict[str, str]
-    internal: dict[str, str]
-    found: list[Fault] = field(default_factory=list[Fault])
-    used: set[Known] = field(default_factory=set[Known])
-
-    def unknown(self, *kinds: str) -> list[Fault]:
-        """Return the deviations of some kinds that no entry of ``KNOWN`` covers."""
-        left: list[Fault] = []
-        for fault in self.found:
-            entry = next((entry for entry in KNOWN if entry.covers(fault, self.name)), None)
-            if entry is not None:
-                self.used.add(entry)
-            elif fault.kind in kinds:
-                left.append(fault)
-        return left
-
-    def row(self) -> str:
-        """Return the server's line of the table."""
-        made = [each for calls in self.server.calls.values() for each in calls]
-        answers = [answer for each in made for answer in each.answers.values()]
-        refused = sum(answer.refused for answer in answers)
-        share = self.called / self.public
-        left = sum(map(len, self.server.newer.values()))
-        return (
-            f"{self.server.label:13} {self.public:10} {self.called:6} {share:6.1%} {len(self.skipped):7} {len(self.internal):8} "
-            f"{len(answers):6} {refused:7} {len(self.found):8} {left:8}"
-        )
-
-    @property
-    def public(self) -> int:
-        return len(self.server.documented) - len(self.internal)
-
-    @property
-    def called(self) -> int:
-        return sum(bool(calls) for calls in self.server.calls.values())
-
-
-HEAD = "server        documented called  share skipped internal  calls refused  deviate left out"
-
-
-def split(documented: dict[str, Command]) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the documented commands without a method, with the overlay's reason: public ones, and internal ones."""
-    without = generated()[2]
-    reasons = {name: without.get(name, "no spec") for name in documented if name not in generated()[1]}
-    internal = {name: why for name, why in reasons.items() if why.startswith("internal")}
-    return {name: why for name, why in reasons.items() if name not in internal}, internal
 
 
 @pytest.fixture(scope="module", params=SERVERS)
 def proof(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Proof:
     """All calls on one server, made once for the tests below."""
     running = request.getfixturevalue(request.param)
-    found = asyncio.run(prove(running.binary, tmp_path_factory.mktemp(request.param)))
-    exact = found.label.startswith(f"{SERVERS[request.param]}.")
-    return Proof(SERVERS[request.param], exact, found, *split(found.documented), list(faults(found)))
+    return Proof.of(SERVERS[request.param], running.binary, tmp_path_factory.mktemp(request.param))
 
 
 def lines(found: list[Fault]) -> str:
@@ -130,6 +66,15 @@ def test_each_known_deviation_is_there(proof: Proof) -> None:
     proof.unknown()
     wanted = [entry for entry in KNOWN if entry.sure and proof.name in entry.servers and entry not in proof.used]
     assert not wanted or not proof.exact, f"{proof.server.label} no longer needs {wanted}"
+
+
+def test_the_table_is_as_reviewed(proof: Proof) -> None:
+    if not proof.exact:
+        pytest.skip(f"the table was written for {proof.name}, and this is {proof.server.label}")
+    if compiler() is None:
+        missing("a C compiler", "apt-get install gcc, for a module to load")
+    expected, now = pinned()[proof.name].splitlines(), proof.section().splitlines()
+    assert expected == now, "\n".join(difflib.unified_diff(expected, now, lineterm="", n=0))
 
 
 @pytest.mark.parametrize("name", SERVERS)
