@@ -15,6 +15,8 @@ RESPONSE_POLICIES: Final = frozenset(
         "special",
     }
 )  # fmt: skip
+KEY_PATTERNS: Final = frozenset({"word", "match", "sort"})
+KEY_REPLIES: Final = frozenset({"each", "first", "map", "scan"})
 
 
 def facts(command: Command, entry: Entry) -> Facts:
@@ -24,7 +26,7 @@ def facts(command: Command, entry: Entry) -> Facts:
     gives no tip against it.
 
     Raises:
-        LoweringError: a blocking command without a place of its block time, or an unknown policy.
+        LoweringError: a blocking command without a place of its block time, or an unknown policy or rule.
     """
     told = entry.facts
     readonly = "readonly" in command.flags
@@ -47,6 +49,8 @@ def facts(command: Command, entry: Entry) -> Facts:
         dedicated=bool(told.get("dedicated", False)),
         request_policy=_policy(command, told, "request_policy", REQUEST_POLICIES),
         response_policy=_policy(command, told, "response_policy", RESPONSE_POLICIES),
+        key_patterns=_rule(command, told, "key_patterns", KEY_PATTERNS),
+        key_replies=_rule(command, told, "key_replies", KEY_REPLIES),
     )
 
 
@@ -63,6 +67,14 @@ def _policy(command: Command, told: dict[str, object], name: str, known: frozens
     for hint in command.hints:
         if value is None and hint.startswith(f"{name}:"):
             value = hint.partition(":")[2]
+    return _one_of(command, name, value, known)
+
+
+def _rule(command: Command, told: dict[str, object], name: str, known: frozenset[str]) -> str | None:
+    return _one_of(command, name, _optional_text(told.get(name)), known)
+
+
+def _one_of(command: Command, name: str, value: str | None, known: frozenset[str]) -> str | None:
     if value is not None and value not in known:
         raise LoweringError(f"{command.name}: unknown {name} {value!r}")
     return value

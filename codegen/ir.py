@@ -114,6 +114,8 @@ class Facts:
     dedicated: bool = False
     request_policy: str | None = None
     response_policy: str | None = None
+    key_patterns: str | None = None
+    key_replies: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

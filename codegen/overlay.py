@@ -25,7 +25,7 @@ The other keys:
   condition is Python over the parameters.
 - ``reply``: an expression, or a list of ``{when = [parameters], is = expression}``, the last without ``when``; with
   ``text = false``, there or beside it, the reply is read as bytes on every client, as it may hold what is no text.
-- ``facts.NAME = {is, why}``: keys, blocking, replay, cacheable, dedicated.
+- ``facts.NAME = {is, why}``: keys, blocking, replay, cacheable, dedicated, key_patterns, key_replies.
 
 An entry or a part that nothing uses is an error.
 """
@@ -45,7 +45,17 @@ from .spec import Argument, Command, Fields, SpecError, node_hash, read_argument
 
 FOLDER: Final = Path(__file__).parent / "overlay"
 SUMMARIES: Final = "summaries.toml"
-FACTS: Final = ("keys", "blocking", "replay", "cacheable", "dedicated", "request_policy", "response_policy")
+FACTS: Final = (
+    "keys",
+    "blocking",
+    "replay",
+    "cacheable",
+    "dedicated",
+    "request_policy",
+    "response_policy",
+    "key_patterns",
+    "key_replies",
+)
 KINDS: Final = ("only", "plain", "var", "keyword")
 
 

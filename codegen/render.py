@@ -221,7 +221,7 @@ def spec_source(command: str, reply_decode: str | None, raw: bool, facts: Facts)
     if facts.blocking is not None:
         parts.append(f"blocking={facts.blocking}")
     parts += [f"{name}=True" for name in ("replay", "cacheable", "dedicated") if getattr(facts, name)]
-    for name in ("request_policy", "response_policy"):
+    for name in ("request_policy", "response_policy", "key_patterns", "key_replies"):
         if getattr(facts, name) is not None:
             parts.append(f"{name}={getattr(facts, name)!r}")
     if raw:

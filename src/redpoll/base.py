@@ -16,9 +16,11 @@ from .commands import Commands
 from .errors import UsageError
 from .events import Facts
 from .faces import Queued
+from .options import key_prefix as checked_prefix
 from .options import timeout as checked_timeout
 from .pipeline import Pipeline, decoded
 from .routing.link import Link
+from .routing.prefix import UNKNOWN, Prefix, is_known, prefix_of
 from .routing.raw import classify
 from .spec import Spec
 from .types import Arg, S
@@ -34,6 +36,7 @@ G = TypeVar("G")
 H = TypeVar("H")
 
 _SAME: Final = -1.0
+_AS_IT_IS: Final = bytes(bytearray(b"as it is"))  # told by its identity
 
 
 class Owner:
@@ -53,13 +56,14 @@ class Owner:
 class Client(Commands[S], Generic[S]):
     """The typed commands, and what all clients have in common."""
 
-    __slots__ = ("__weakref__", "_core", "_owner", "_replay", "_text", "_timeout")
+    __slots__ = ("__weakref__", "_core", "_owner", "_prefix", "_replay", "_text", "_timeout")
 
     _core: Link
     _owner: Owner | None
     _text: bool
     _timeout: float | None
     _replay: bool
+    _prefix: Prefix | None
 
     # Commands.
 
@@ -67,7 +71,7 @@ class Client(Commands[S], Generic[S]):
     def _run(self, spec: Spec[T], words: tuple[Arg, ...]) -> Awaitable[T]:
         # Every command passes here. Where the reply is the value already, the caller awaits the call itself.
         core = self._core
-        if spec.special or core.hooks is not None:
+        if spec.special or core.hooks is not None or self._prefix is not None:
             return self._run_specially(spec, words)
         call = core.submit(spec, words, self._text, self._timeout, self._replay)
         return call if spec.decode is None else self._decoded(spec, call)
@@ -90,9 +94,13 @@ class Client(Commands[S], Generic[S]):
         return value
 
     async def _send(self, spec: Spec[T], words: tuple[Arg, ...]) -> T:
+        prefix = self._prefix
+        if prefix is not None:
+            words = prefix.put_on(spec, words)
         apart = spec.special and (spec.blocking is None or spec.blocking.seconds(words) is not None)
         run = self._core.lease if apart else self._core.submit
-        return await self._decoded(spec, run(spec, words, self._text, self._timeout, self._replay))
+        reply = await run(spec, words, self._text, self._timeout, self._replay)
+        return decoded(spec, reply if prefix is None else prefix.take_off(spec, reply), self._core.address)
 
     async def execute(self, *words: Arg) -> Any:
         """Run a command given as words: ``await r.execute("OBJECT", "FREQ", "key")``.
@@ -102,11 +110,14 @@ class Client(Commands[S], Generic[S]):
 
         Raises:
             ServerError: the server's error reply.
-            UsageError: the command changes the state of its connection, or a word cannot be sent.
+            UsageError: the command changes the state of its connection, or a word cannot be sent; or there is a key
+                prefix, and where the command's keys stand is not known.
         """
         from .commands.table import FACTS
 
         spec, words = classify(words, FACTS)
+        if self._prefix is not None and not is_known(spec, FACTS):
+            raise UsageError(UNKNOWN, command=spec.name)
         return await self._run(spec, words)
 
     # Batches.
@@ -117,7 +128,7 @@ class Client(Commands[S], Generic[S]):
         Args:
             raise_on_error: raise the first command's error at the end, after all results are set.
         """
-        return Pipeline(self._core, self._text, self._timeout, self._replay, raise_on_error)
+        return Pipeline(self._core, self._text, self._timeout, self._replay, raise_on_error, self._prefix)
 
     @overload
     async def batch(self, body: Callable[[Pipeline[S]], tuple[Queued[A]]], /) -> tuple[A]: ...
@@ -203,24 +214,34 @@ class Client(Commands[S], Generic[S]):
 
     # Views.
 
-    def using(self, *, timeout: float | None = _SAME, retry: bool | None = None) -> Self:
+    def using(
+        self, *, timeout: float | None = _SAME, retry: bool | None = None, prefix: str | bytes | None = _AS_IT_IS
+    ) -> Self:
         """Return a view of the same connection with other settings.
 
         Args:
             timeout: seconds a command may take; None for no limit.
             retry: run commands again whose connection was lost, though they may have run: for those of which you know
                 that twice does no harm. False takes it back.
+            prefix: stands before the name of every key, instead of the one before; see ``Options``. None or empty for
+                no prefix.
+
+        Raises:
+            UsageError: a value is out of its limits.
         """
         if timeout is _SAME:
             timeout = self._timeout
         elif timeout is not None:
             timeout = checked_timeout("timeout", timeout)
-        return self._view(self._text, timeout, self._replay if retry is None else retry)
+        view = self._view(self._text, timeout, self._replay if retry is None else retry)
+        if prefix is not _AS_IT_IS:
+            view._prefix = prefix_of(checked_prefix("prefix", prefix))
+        return view
 
     def _view(self, text: bool, timeout: float | None, replay: bool) -> Self:
         view = type(self).__new__(type(self))
         if hasattr(self, "__dict__"):  # a subclass's own attributes
             view.__dict__.update(self.__dict__)
         view._core, view._owner = self._core, self._owner
-        view._text, view._timeout, view._replay = text, timeout, replay
+        view._text, view._timeout, view._replay, view._prefix = text, timeout, replay, self._prefix
         return view

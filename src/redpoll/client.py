@@ -10,6 +10,7 @@ from .base import Client, Owner
 from .dedicated import Dedicated
 from .errors import UsageError
 from .options import DEFAULT_PORT, Options, Settings, parse_url, settings
+from .routing.prefix import prefix_of
 from .routing.standalone import Core
 from .types import S
 
@@ -90,11 +91,12 @@ class Redis(Client[S], Generic[S]):
             raise UsageError("option 'decode_responses' must be True or False")
         self._core = core = Core(checked)
         self._owner = Owner(core)
-        limit = checked.command_timeout
-        core.face = lambda bound: Dedicated.over(bound, decode_responses is True, limit)
+        limit, prefix = checked.command_timeout, prefix_of(checked.key_prefix)
+        core.face = lambda bound: Dedicated.over(bound, decode_responses is True, limit, prefix)
         self._text = decode_responses
         self._timeout = checked.command_timeout
         self._replay = False
+        self._prefix = prefix
 
     # Views.
 
@@ -116,4 +118,4 @@ class Redis(Client[S], Generic[S]):
         It has all commands, those too that change a connection's state. Its holder has it alone until the block ends; it
         counts towards ``max_leased``. Beyond them it waits, as long as a command of this client may take.
         """
-        return Dedicated(cast("Core", self._core), self._owner, self._text, self._timeout, self._replay)
+        return Dedicated(cast("Core", self._core), self._owner, self._text, self._timeout, self._replay, self._prefix)

@@ -16,6 +16,7 @@ from .commands import QueuedStateCommands, StateCommands
 from .faces import Queued
 from .pipeline import Pipeline
 from .routing.bound import Bound
+from .routing.prefix import Prefix, is_known
 from .routing.raw import classify
 from .routing.standalone import Core
 from .types import Arg, S
@@ -32,10 +33,10 @@ class DedicatedPipeline(Pipeline[S], QueuedStateCommands[S]):
     def raw(self, *words: Arg) -> Queued[Any]:
         from .commands.table import FACTS
 
-        spec, known = classify(words, FACTS)
-        if FACTS.get(spec.name) is not spec and isinstance(self._core, Bound):
+        spec, _ = classify(words, FACTS)
+        if not is_known(spec, FACTS) and isinstance(self._core, Bound):
             self._core.taint(spec.name)  # who knows what it does
-        return self._queue(spec, known)
+        return super().raw(*words)
 
 
 class Dedicated(Client[S], StateCommands[S], Generic[S]):
@@ -45,7 +46,9 @@ class Dedicated(Client[S], StateCommands[S], Generic[S]):
 
     _parent: Core | None
 
-    def __init__(self, core: Core, owner: Owner | None, text: bool, timeout: float | None, replay: bool) -> None:
+    def __init__(
+        self, core: Core, owner: Owner | None, text: bool, timeout: float | None, replay: bool, prefix: Prefix | None
+    ) -> None:
         """Begin without a connection; see ``Redis.dedicated``."""
         self._core = Bound(core.settings, core.hooks)
         self._parent = core
@@ -53,13 +56,14 @@ class Dedicated(Client[S], StateCommands[S], Generic[S]):
         self._text = text
         self._timeout = timeout
         self._replay = replay
+        self._prefix = prefix
 
     @classmethod
-    def over(cls, bound: Bound, text: bool, timeout: float | None) -> Self:
+    def over(cls, bound: Bound, text: bool, timeout: float | None, prefix: Prefix | None) -> Self:
         """Return a face of a connection that is there already and is not the holder's to return."""
         face = cls.__new__(cls)
         face._core, face._parent, face._owner = bound, None, None
-        face._text, face._timeout, face._replay = text, timeout, False
+        face._text, face._timeout, face._replay, face._prefix = text, timeout, False, prefix
         return face
 
     @override
@@ -72,15 +76,15 @@ class Dedicated(Client[S], StateCommands[S], Generic[S]):
     async def execute(self, *words: Arg) -> Any:
         from .commands.table import FACTS
 
-        spec, known = classify(words, FACTS)
-        if FACTS.get(spec.name) is not spec:
+        spec, _ = classify(words, FACTS)
+        if not is_known(spec, FACTS):
             self._bound.taint(spec.name)  # who knows what it does
-        return await self._run(spec, known)
+        return await super().execute(*words)
 
     @override
     def pipeline(self, *, raise_on_error: bool = True) -> DedicatedPipeline[S]:
         """Begin a batch on this connection; see ``Client.pipeline``."""
-        return DedicatedPipeline(self._core, self._text, self._timeout, self._replay, raise_on_error)
+        return DedicatedPipeline(self._core, self._text, self._timeout, self._replay, raise_on_error, self._prefix)
 
     @override
     async def aclose(self) -> None:

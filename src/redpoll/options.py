@@ -46,6 +46,9 @@ class Options(TypedDict, total=False):
         path: path of a Unix socket, instead of host and port.
         protocol: 3 (default; a server that does not know it is spoken to in 2) or 2.
         client_name: name of the connections in CLIENT LIST.
+        key_prefix: str or bytes that stands before the name of every key: it is put on keys, and on the patterns of
+            KEYS, SCAN and SORT, and taken off keys that come back. Channels and the arguments of scripts have none.
+            A ``{`` in it would put all keys of a cluster into one slot.
         connect_timeout: seconds for connecting and the handshake together; 5 by default.
         command_timeout: seconds from a call to its reply; 5 by default, None for no limit.
         read_timeout: seconds without a byte from the server, while something is outstanding, after which a connection is
@@ -80,6 +83,7 @@ class Options(TypedDict, total=False):
     path: str | None
     protocol: Literal[2, 3]
     client_name: str | None
+    key_prefix: str | bytes | None
     connect_timeout: float
     command_timeout: float | None
     read_timeout: float | None
@@ -127,6 +131,7 @@ class Settings:
     credentials: Callable[[], Any] | None = field(default=None, repr=False)
     protocol: Literal[2, 3] = 3
     client_name: str | None = None
+    key_prefix: str | bytes | None = None
     connect_timeout: float = 5.0
     command_timeout: float | None = 5.0
     read_timeout: float | None = 10.0
@@ -185,6 +190,19 @@ def timeout(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
         raise UsageError(f"option {name!r} must be a number of seconds above 0, not {_shown(value)}")
     return float(value)
+
+
+def key_prefix(name: str, value: object) -> str | bytes | None:
+    """Check what stands before every key; an empty one is none.
+
+    Raises:
+        UsageError: it is neither str nor bytes, or text that UTF-8 cannot encode.
+    """
+    if value is not None and not isinstance(value, str | bytes):
+        raise UsageError(f"option {name!r} must be str, bytes or None, not {_shown(value)}")
+    if isinstance(value, str):
+        _encodable(name, value)
+    return value or None
 
 
 def parse_url(url: str, options: Options) -> Settings:
@@ -401,6 +419,7 @@ _CHECKS: Final[dict[str, Callable[[str, object], Any]]] = {
     "password": _secret,
     "protocol": _protocol,
     "client_name": _client_name,
+    "key_prefix": key_prefix,
     "connect_timeout": timeout,
     "command_timeout": _optional_timeout,
     "credentials": _function,
@@ -429,6 +448,7 @@ _FROM_TEXT: Final[dict[str, Callable[[str, str], Any]]] = {
     "password": _plain,
     "protocol": _number,
     "client_name": _plain,
+    "key_prefix": _plain,
     "connect_timeout": _fraction,
     "command_timeout": _fraction,
     "read_timeout": _fraction,

@@ -25,6 +25,7 @@ from .protocol.calls import Group
 from .protocol.encode import encode
 from .routing.bound import ALONE, Bound
 from .routing.link import Link
+from .routing.prefix import UNKNOWN, Prefix, is_known
 from .routing.raw import classify
 from .routing.refusals import SCRIPTS
 from .routing.standalone import Core
@@ -52,16 +53,18 @@ class _Command(Queued[T], Generic[T]):
         self.spec = spec
         self.words = words
 
-    def settle(self, reply: Any, address: str) -> None:
+    def settle(self, reply: Any, address: str, prefix: Prefix | None = None) -> None:
         """Take the raw reply."""
         if reply.__class__ is ReplyError:
             self._error = server_error(str(reply), command=self._name, address=address)
         elif reply.__class__ is DecodeFailed:
             self._error = DecodeFailed(reply.message, command=self._name, address=address)
-        elif self.spec.decode is None:
+        elif self.spec.decode is None and prefix is None:
             self._value = reply
         else:
             try:
+                if prefix is not None:
+                    reply = prefix.take_off(self.spec, reply)
                 self._value = decoded(self.spec, reply, address)
             except RedisError as error:
                 self._error = error.with_traceback(None)  # which would hold this command in a cycle
@@ -112,10 +115,16 @@ class Pipeline(QueuedCommands[S]):
     ``execute``; a block that raises sends nothing.
     """
 
-    __slots__ = ("_commands", "_core", "_last", "_raise", "_replay", "_text", "_timeout")
+    __slots__ = ("_commands", "_core", "_last", "_prefix", "_raise", "_replay", "_text", "_timeout")
 
     def __init__(
-        self, core: Link, text: bool, timeout: float | None, replay: bool, raise_on_error: bool = True
+        self,
+        core: Link,
+        text: bool,
+        timeout: float | None,
+        replay: bool,
+        raise_on_error: bool = True,
+        prefix: Prefix | None = None,
     ) -> None:
         """Begin empty; see ``Client.pipeline``."""
         self._core = core
@@ -123,6 +132,7 @@ class Pipeline(QueuedCommands[S]):
         self._timeout = timeout
         self._replay = replay
         self._raise = raise_on_error
+        self._prefix = prefix
         self._commands: list[_Command[Any]] = []
         self._last: str | None = None  # WAIT or WAITAOF, behind which nothing may stand
 
@@ -132,6 +142,8 @@ class Pipeline(QueuedCommands[S]):
             raise UsageError(f"nothing may follow {self._last} in a batch, as it would wait for it", command=spec.name)
         if spec.special:
             self._admit(spec, words)
+        if self._prefix is not None:
+            words = self._prefix.put_on(spec, words)
         command = _Command(spec, words)
         self._commands.append(command)
         return command
@@ -183,6 +195,8 @@ class Pipeline(QueuedCommands[S]):
         from .commands.table import FACTS
 
         spec, words = classify(words, FACTS)
+        if self._prefix is not None and not is_known(spec, FACTS):
+            raise UsageError(UNKNOWN, command=spec.name)
         return self._queue(spec, words)
 
     def __len__(self) -> int:
@@ -272,7 +286,7 @@ class Pipeline(QueuedCommands[S]):
                 replies = await group.future
                 way.popleft()
                 for command, reply in zip(chunked, replies, strict=True):
-                    command.settle(reply, link.address)
+                    command.settle(reply, link.address, self._prefix)
         except RedisError as error:
             _fail_all(commands, way, error)
         finally:

@@ -32,6 +32,13 @@ ResponsePolicy: TypeAlias = Literal[
 ]
 
 
+KeyPatterns: TypeAlias = Literal["word", "match", "sort"]
+"""Where patterns of keys stand: the second word, behind MATCH (missing: all keys), or behind SORT's BY and GET."""
+
+KeyReplies: TypeAlias = Literal["each", "first", "map", "scan"]
+"""Which parts of a reply are keys: each element, the first one, a map's keys, or each in what follows a cursor."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeyRange:
     """Keys at ``first``, ``first + step`` … up to ``last``, inclusive.
@@ -174,6 +181,8 @@ class Spec(Generic[T]):
         dedicated: changes or consumes the state of its connection, so it never runs on a shared one.
         request_policy: how a cluster spreads it over nodes; None where its keys decide.
         response_policy: how the nodes' answers become one; None where it runs on one node.
+        key_patterns: where patterns of keys stand among the words; None where there are none.
+        key_replies: which parts of the reply are keys; None where there are none.
         special: must not simply go to the shared connection: it blocks, is ``dedicated``, or ends what blocks.
         text: False where the reply is read as bytes whatever the client decodes (DUMP).
         decode: turns the parsed reply into ``T``; None where it is one already.
@@ -184,6 +193,8 @@ class Spec(Generic[T]):
         "cacheable",
         "decode",
         "dedicated",
+        "key_patterns",
+        "key_replies",
         "keys",
         "name",
         "replay",
@@ -205,6 +216,8 @@ class Spec(Generic[T]):
         dedicated: bool = False,
         request_policy: RequestPolicy | None = None,
         response_policy: ResponsePolicy | None = None,
+        key_patterns: KeyPatterns | None = None,
+        key_replies: KeyReplies | None = None,
         text: bool = True,
     ) -> None:
         self.name = name
@@ -216,6 +229,8 @@ class Spec(Generic[T]):
         self.dedicated = dedicated
         self.request_policy: RequestPolicy | None = request_policy
         self.response_policy: ResponsePolicy | None = response_policy
+        self.key_patterns: KeyPatterns | None = key_patterns
+        self.key_replies: KeyReplies | None = key_replies
         self.text = text
         self.special = dedicated or blocking is not None or name in ENDS_WHAT_BLOCKS
 

@@ -116,7 +116,7 @@ reply = "int"
         (
             '["GET"]\nwhy = "x"\nfacts.quick = { is = true, why = "y" }\n',
             "string.toml: GET.facts.quick: one of keys, blocking, replay, cacheable, dedicated, request_policy, "
-            "response_policy is needed",
+            "response_policy, key_patterns, key_replies is needed",
         ),
         (
             '["GET"]\nwhy = "x"\nfacts.replay = { is = true, why = "y", since = 1 }\n',
@@ -284,6 +284,7 @@ def test_parts_of_an_excluded_command_are_not_looked_for() -> None:
         ({"signature": ("left: Key",)}, "GET: parameter names that encoders use themselves: left"),
         ({"facts": {"request_policy": "nowhere"}}, "GET: unknown request_policy 'nowhere'"),
         ({"facts": {"response_policy": "never"}}, "GET: unknown response_policy 'never'"),
+        ({"facts": {"key_patterns": "some"}}, "GET: unknown key_patterns 'some'"),
     ],
 )  # fmt: skip
 def test_what_stops_the_generation(facts: dict[str, Any], message: str) -> None:

@@ -35,7 +35,7 @@ CLUSTER_FAILOVER: Final[Spec[bool]] = Spec("CLUSTER FAILOVER", d.ok)
 CLUSTER_FLUSHSLOT: Final[Spec[bool]] = Spec("CLUSTER FLUSHSLOT", d.ok)
 CLUSTER_FLUSHSLOTS: Final[Spec[bool]] = Spec("CLUSTER FLUSHSLOTS", d.ok)
 CLUSTER_FORGET: Final[Spec[bool]] = Spec("CLUSTER FORGET", d.ok)
-CLUSTER_GETKEYSINSLOT: Final[Spec[list[Text]]] = Spec("CLUSTER GETKEYSINSLOT", replay=True)
+CLUSTER_GETKEYSINSLOT: Final[Spec[list[Text]]] = Spec("CLUSTER GETKEYSINSLOT", replay=True, key_replies="each")
 CLUSTER_GETSLOTMIGRATIONS: Final[Spec[list[SlotMigration]]] = Spec(
     "CLUSTER GETSLOTMIGRATIONS", lambda reply: d.cluster.slot_migrations(reply), replay=True
 )
@@ -78,7 +78,12 @@ CLUSTER_SLOTS: Final[Spec[list[SlotRange]]] = Spec(
     "CLUSTER SLOTS", lambda reply: d.cluster.cluster_slots(reply), replay=True
 )
 CLUSTERSCAN: Final[Spec[tuple[Text, list[Text]]]] = Spec(
-    "CLUSTERSCAN", d.text_scan, request_policy="special", response_policy="special"
+    "CLUSTERSCAN",
+    d.text_scan,
+    request_policy="special",
+    response_policy="special",
+    key_patterns="match",
+    key_replies="scan",
 )
 ASKING: Final[Spec[bool]] = Spec("ASKING", d.ok, dedicated=True)
 READONLY: Final[Spec[bool]] = Spec("READONLY", d.ok, dedicated=True)

@@ -25,7 +25,9 @@ EXISTS: Final[Spec[int]] = Spec(
 EXPIRE: Final[Spec[bool]] = Spec("EXPIRE", d.flag, keys=(KeyRange(1, 1),))
 EXPIREAT: Final[Spec[bool]] = Spec("EXPIREAT", d.flag, keys=(KeyRange(1, 1),))
 EXPIRETIME: Final[Spec[int]] = Spec("EXPIRETIME", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
-KEYS: Final[Spec[list[Text]]] = Spec("KEYS", replay=True, request_policy="all_shards")
+KEYS: Final[Spec[list[Text]]] = Spec(
+    "KEYS", replay=True, request_policy="all_shards", key_patterns="word", key_replies="each"
+)
 MIGRATE: Final[Spec[bool]] = Spec("MIGRATE", d.migrated, keys=(KeyRange(3, 3), KeyAfter("KEYS", -2, KeyRange(0, -1))))
 MOVE: Final[Spec[bool]] = Spec("MOVE", d.flag, keys=(KeyRange(1, 1),))
 OBJECT_ENCODING: Final[Spec[str | None]] = Spec("OBJECT ENCODING", d.opt(d.to_str), keys=(KeyRange(2, 2),), replay=True)
@@ -44,12 +46,20 @@ RANDOMKEY: Final[Spec[Text | None]] = Spec(
 RENAME: Final[Spec[bool]] = Spec("RENAME", d.ok, keys=(KeyRange(1, 1), KeyRange(2, 2)))
 RENAMENX: Final[Spec[bool]] = Spec("RENAMENX", d.flag, keys=(KeyRange(1, 1), KeyRange(2, 2)))
 RESTORE: Final[Spec[bool]] = Spec("RESTORE", d.ok, keys=(KeyRange(1, 1),))
-SCAN: Final[Spec[tuple[int, list[Text]]]] = Spec("SCAN", d.scan, request_policy="special", response_policy="special")
-SORT: Final[Spec[list[Text]]] = Spec("SORT", keys=(KeyRange(1, 1), KeyAfter("STORE", 1, KeyRange(0, 0))))
-SORT_GET: Final[Spec[list[Text | None]]] = Spec("SORT", keys=(KeyRange(1, 1), KeyAfter("STORE", 1, KeyRange(0, 0))))
-SORT_STORE: Final[Spec[int]] = Spec("SORT", keys=(KeyRange(1, 1), KeyAfter("STORE", 1, KeyRange(0, 0))))
-SORT_RO: Final[Spec[list[Text]]] = Spec("SORT_RO", keys=(KeyRange(1, 1),), replay=True)
-SORT_RO_GET: Final[Spec[list[Text | None]]] = Spec("SORT_RO", keys=(KeyRange(1, 1),), replay=True)
+SCAN: Final[Spec[tuple[int, list[Text]]]] = Spec(
+    "SCAN", d.scan, request_policy="special", response_policy="special", key_patterns="match", key_replies="scan"
+)
+SORT: Final[Spec[list[Text]]] = Spec(
+    "SORT", keys=(KeyRange(1, 1), KeyAfter("STORE", 1, KeyRange(0, 0))), key_patterns="sort"
+)
+SORT_GET: Final[Spec[list[Text | None]]] = Spec(
+    "SORT", keys=(KeyRange(1, 1), KeyAfter("STORE", 1, KeyRange(0, 0))), key_patterns="sort"
+)
+SORT_STORE: Final[Spec[int]] = Spec(
+    "SORT", keys=(KeyRange(1, 1), KeyAfter("STORE", 1, KeyRange(0, 0))), key_patterns="sort"
+)
+SORT_RO: Final[Spec[list[Text]]] = Spec("SORT_RO", keys=(KeyRange(1, 1),), replay=True, key_patterns="sort")
+SORT_RO_GET: Final[Spec[list[Text | None]]] = Spec("SORT_RO", keys=(KeyRange(1, 1),), replay=True, key_patterns="sort")
 TOUCH: Final[Spec[int]] = Spec(
     "TOUCH", keys=(KeyRange(1, -1),), replay=True, request_policy="multi_shard", response_policy="agg_sum"
 )

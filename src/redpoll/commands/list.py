@@ -14,13 +14,13 @@ from redpoll.types import Arg, Key, Many, S, Text, Value
 BLMOVE: Final[Spec[Text | None]] = Spec("BLMOVE", keys=(KeyRange(1, 1), KeyRange(2, 2)), blocking=Block(-1, 1.0))
 BLMOVEM: Final[Spec[list[Text] | None]] = Spec("BLMOVEM", keys=(KeyRange(1, 1), KeyRange(2, 2)), blocking=Block(5, 1.0))
 BLMPOP: Final[Spec[tuple[Text, list[Text]] | None]] = Spec(
-    "BLMPOP", d.opt(d.key_list), keys=(KeyCount(2, 3),), blocking=Block(1, 1.0)
+    "BLMPOP", d.opt(d.key_list), keys=(KeyCount(2, 3),), blocking=Block(1, 1.0), key_replies="first"
 )
 BLPOP: Final[Spec[tuple[Text, Text] | None]] = Spec(
-    "BLPOP", d.opt(d.key_value), keys=(KeyRange(1, -2),), blocking=Block(-1, 1.0)
+    "BLPOP", d.opt(d.key_value), keys=(KeyRange(1, -2),), blocking=Block(-1, 1.0), key_replies="first"
 )
 BRPOP: Final[Spec[tuple[Text, Text] | None]] = Spec(
-    "BRPOP", d.opt(d.key_value), keys=(KeyRange(1, -2),), blocking=Block(-1, 1.0)
+    "BRPOP", d.opt(d.key_value), keys=(KeyRange(1, -2),), blocking=Block(-1, 1.0), key_replies="first"
 )
 BRPOPLPUSH: Final[Spec[Text | None]] = Spec(
     "BRPOPLPUSH", keys=(KeyRange(1, 1), KeyRange(2, 2)), blocking=Block(-1, 1.0)
@@ -30,7 +30,9 @@ LINSERT: Final[Spec[int]] = Spec("LINSERT", keys=(KeyRange(1, 1),))
 LLEN: Final[Spec[int]] = Spec("LLEN", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
 LMOVE: Final[Spec[Text | None]] = Spec("LMOVE", keys=(KeyRange(1, 1), KeyRange(2, 2)))
 LMOVEM: Final[Spec[list[Text] | None]] = Spec("LMOVEM", keys=(KeyRange(1, 1), KeyRange(2, 2)))
-LMPOP: Final[Spec[tuple[Text, list[Text]] | None]] = Spec("LMPOP", d.opt(d.key_list), keys=(KeyCount(1, 2),))
+LMPOP: Final[Spec[tuple[Text, list[Text]] | None]] = Spec(
+    "LMPOP", d.opt(d.key_list), keys=(KeyCount(1, 2),), key_replies="first"
+)
 LPOP: Final[Spec[Text | None]] = Spec("LPOP", keys=(KeyRange(1, 1),))
 LPOP_COUNT: Final[Spec[list[Text] | None]] = Spec("LPOP", keys=(KeyRange(1, 1),))
 LPOS: Final[Spec[int | None]] = Spec("LPOS", keys=(KeyRange(1, 1),), replay=True, cacheable=True)

@@ -12,13 +12,13 @@ from redpoll.spec import Block, KeyCount, KeyRange, Spec
 from redpoll.types import Arg, Key, Many, Pairs, Pattern, S, ScoreBound, Text, Value
 
 BZMPOP: Final[Spec[tuple[Text, list[tuple[Text, float]]] | None]] = Spec(
-    "BZMPOP", d.opt(d.key_scored), keys=(KeyCount(2, 3),), blocking=Block(1, 1.0)
+    "BZMPOP", d.opt(d.key_scored), keys=(KeyCount(2, 3),), blocking=Block(1, 1.0), key_replies="first"
 )
 BZPOPMAX: Final[Spec[tuple[Text, Text, float] | None]] = Spec(
-    "BZPOPMAX", d.opt(d.key_member_score), keys=(KeyRange(1, -2),), blocking=Block(-1, 1.0)
+    "BZPOPMAX", d.opt(d.key_member_score), keys=(KeyRange(1, -2),), blocking=Block(-1, 1.0), key_replies="first"
 )
 BZPOPMIN: Final[Spec[tuple[Text, Text, float] | None]] = Spec(
-    "BZPOPMIN", d.opt(d.key_member_score), keys=(KeyRange(1, -2),), blocking=Block(-1, 1.0)
+    "BZPOPMIN", d.opt(d.key_member_score), keys=(KeyRange(1, -2),), blocking=Block(-1, 1.0), key_replies="first"
 )
 ZADD: Final[Spec[int]] = Spec("ZADD", keys=(KeyRange(1, 1),))
 ZADD_INCR: Final[Spec[float | None]] = Spec("ZADD", d.opt(d.to_float), keys=(KeyRange(1, 1),))
@@ -38,7 +38,7 @@ ZINTERCARD: Final[Spec[int]] = Spec("ZINTERCARD", keys=(KeyCount(1, 2),), replay
 ZINTERSTORE: Final[Spec[int]] = Spec("ZINTERSTORE", keys=(KeyRange(1, 1), KeyCount(2, 3)))
 ZLEXCOUNT: Final[Spec[int]] = Spec("ZLEXCOUNT", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
 ZMPOP: Final[Spec[tuple[Text, list[tuple[Text, float]]] | None]] = Spec(
-    "ZMPOP", d.opt(d.key_scored), keys=(KeyCount(1, 2),)
+    "ZMPOP", d.opt(d.key_scored), keys=(KeyCount(1, 2),), key_replies="first"
 )
 ZMSCORE: Final[Spec[list[float | None]]] = Spec(
     "ZMSCORE", d.list_of(d.opt(d.to_float)), keys=(KeyRange(1, 1),), replay=True, cacheable=True

@@ -75,18 +75,21 @@ XREAD: Final[Spec[dict[Text, list[tuple[Text, dict[Text, Text]]]]]] = Spec(
     d.xread,
     keys=(KeyAfter("STREAMS", 1, KeyRange(0, -1, 1, 2)),),
     blocking=Block("BLOCK", 0.001, 1, "STREAMS"),
+    key_replies="map",
 )
 XREADGROUP: Final[Spec[dict[Text, list[tuple[Text, dict[Text, Text] | None]]]]] = Spec(
     "XREADGROUP",
     d.xreadgroup,
     keys=(KeyAfter("STREAMS", 4, KeyRange(0, -1, 1, 2)),),
     blocking=Block("BLOCK", 0.001, 4, "STREAMS"),
+    key_replies="map",
 )
 XREADGROUP_CLAIM: Final[Spec[dict[Text, list[DeliveredEntry[Text]]]]] = Spec(
     "XREADGROUP",
     lambda reply: d.stream_state.xreadgroup_claim(reply),
     keys=(KeyAfter("STREAMS", 4, KeyRange(0, -1, 1, 2)),),
     blocking=Block("BLOCK", 0.001, 4, "STREAMS"),
+    key_replies="map",
 )
 XREVRANGE: Final[Spec[list[tuple[Text, dict[Text, Text]]]]] = Spec(
     "XREVRANGE", d.entries, keys=(KeyRange(1, 1),), replay=True, cacheable=True
