@@ -27,6 +27,7 @@ from .faces import Queued
 from .options import VERSION as __version__
 from .options import Options
 from .pipeline import Pipeline
+from .pool import Pool, PoolStats
 from .reconnect import Reconnect
 from .spec import Spec
 
@@ -48,6 +49,8 @@ __all__ = [
     "OutcomeUnknown",
     "Overloaded",
     "Pipeline",
+    "Pool",
+    "PoolStats",
     "PoolTimeout",
     "ProtocolViolation",
     "Queued",

@@ -118,4 +118,6 @@ class Redis(Client[S], Generic[S]):
         It has all commands, those too that change a connection's state. Its holder has it alone until the block ends; it
         counts towards ``max_leased``. Beyond them it waits, as long as a command of this client may take.
         """
-        return Dedicated(cast("Core", self._core), self._owner, self._text, self._timeout, self._replay, self._prefix)
+        core = cast("Core", self._core)
+        limit = self._timeout
+        return Dedicated(core, self._owner, self._text, limit, self._replay, self._prefix, wait=limit)

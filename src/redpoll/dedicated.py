@@ -42,14 +42,22 @@ class DedicatedPipeline(Pipeline[S], QueuedStateCommands[S]):
 class Dedicated(Client[S], StateCommands[S], Generic[S]):
     """A connection of one's own. Made by ``client.dedicated()``, and entered once."""
 
-    __slots__ = ("_parent",)
+    __slots__ = ("_parent", "_wait")
 
     _parent: Core | None
+    _wait: float | None
 
     def __init__(
-        self, core: Core, owner: Owner | None, text: bool, timeout: float | None, replay: bool, prefix: Prefix | None
+        self,
+        core: Core,
+        owner: Owner | None,
+        text: bool,
+        timeout: float | None,
+        replay: bool,
+        prefix: Prefix | None,
+        wait: float | None,
     ) -> None:
-        """Begin without a connection; see ``Redis.dedicated``."""
+        """Begin without a connection; see ``Redis.dedicated`` and ``Pool.connection``."""
         self._core = Bound(core.settings, core.hooks)
         self._parent = core
         self._owner = owner
@@ -57,19 +65,20 @@ class Dedicated(Client[S], StateCommands[S], Generic[S]):
         self._timeout = timeout
         self._replay = replay
         self._prefix = prefix
+        self._wait = wait
 
     @classmethod
     def over(cls, bound: Bound, text: bool, timeout: float | None, prefix: Prefix | None) -> Self:
         """Return a face of a connection that is there already and is not the holder's to return."""
         face = cls.__new__(cls)
         face._core, face._parent, face._owner = bound, None, None
-        face._text, face._timeout, face._replay, face._prefix = text, timeout, False, prefix
+        face._text, face._timeout, face._replay, face._prefix, face._wait = text, timeout, False, prefix, None
         return face
 
     @override
     async def __aenter__(self) -> Self:
         if self._parent is not None:
-            await self._parent.leasing.checkout(self._bound, "DEDICATED", self._timeout)
+            await self._parent.leasing.checkout(self._bound, "DEDICATED", self._wait)
         return self
 
     @override
@@ -93,6 +102,15 @@ class Dedicated(Client[S], StateCommands[S], Generic[S]):
             await self._bound.aclose()
 
     @property
+    def returned(self) -> bool:
+        """Whether the connection was returned; also where it was lost before that."""
+        return self._bound.returned
+
+    def leased_from(self, core: Core) -> bool:
+        """Tell whether the connection is one of a core's leased ones."""
+        return self._parent is core
+
+    @property
     def text(self) -> Dedicated[str]:
         """The same connection with replies as str."""
         return cast("Dedicated[str]", self._view(True, self._timeout, self._replay))
@@ -109,5 +127,5 @@ class Dedicated(Client[S], StateCommands[S], Generic[S]):
     @override
     def _view(self, text: bool, timeout: float | None, replay: bool) -> Self:
         view = super()._view(text, timeout, replay)
-        view._parent = self._parent
+        view._parent, view._wait = self._parent, self._wait
         return view

@@ -138,6 +138,11 @@ class Bound:
         """Whether the connection was lost or returned."""
         return self.connection is None
 
+    @property
+    def returned(self) -> bool:
+        """Whether the owner parted with the connection."""
+        return self.taken and self._on_finish is None
+
     def admit(self, spec: Spec[Any]) -> None:
         """Refuse what would get replies out of step, and take note of what changes the connection's state.
 
@@ -417,7 +422,8 @@ class Bound:
         if self.connection is not None:
             self._let_be(self.connection)
             self.connection = None
-            self._gone = NotSent, f"the connection is gone: {why}"
+            if self._gone[0] is not ClientClosed:
+                self._gone = NotSent, f"the connection is gone: {why}"
         kind = ProtocolViolation if isinstance(reason, ProtocolViolation) else OutcomeUnknown
         for call in pending:
             fail(call, kind, why, self.address)

@@ -28,7 +28,7 @@ from redpoll.protocol.calls import Call
 from redpoll.protocol.encode import encode
 from redpoll.spec import Spec
 from redpoll.transport.connection import Connection, connect
-from redpoll.transport.pool import Lease, Leases
+from redpoll.transport.pool import Bounds, Lease, Leases
 from redpoll.transport.watch import Watch
 from redpoll.types import Arg
 
@@ -102,14 +102,15 @@ class _Tries:
 class Leasing:
     """The leased connections of one client."""
 
-    __slots__ = ("_closed", "_dialling", "_leases", "_out", "_settings", "_spawn", "_urgent", "_watch")
+    __slots__ = ("_closed", "_dialling", "_filling", "_leases", "_out", "_settings", "_spawn", "_urgent", "_watch")
 
     def __init__(
         self,
         settings: Settings,
         watch: Watch,
-        spawn: Callable[[Coroutine[Any, Any, Connection]], asyncio.Task[Connection]],
+        spawn: Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]],
         prepare: _Prepare | None = None,
+        bounds: Bounds | None = None,
     ) -> None:
         """Begin with no connection.
 
@@ -118,17 +119,21 @@ class Leasing:
             watch: ends calls whose time is up.
             spawn: runs a coroutine as a task that no caller's cancellation reaches.
             prepare: is awaited with each new connection before anybody else has it, but for those that end what blocks.
+            bounds: how many there may be; by default as many as ``max_leased``.
         """
         self._settings = settings
         self._watch = watch
         self._spawn = spawn
         address = str(settings.address)
-        self._leases = Leases(settings.max_leased, address, lambda: self._dial(settings, prepare), self._stands)
+        bounds = bounds or Bounds(settings.max_leased)
+        self._leases = Leases(bounds, address, lambda: self._dial(settings, prepare), self._stands)
         # What ends others works in any database. A server that runs a script refuses SELECT, but not these commands.
         plain = replace(settings, db=0)
-        self._urgent = Leases(_URGENT, address, lambda: self._dial(plain, None), self._stands)
+        self._urgent = Leases(Bounds(_URGENT), address, lambda: self._dial(plain, None), self._stands)
         self._out: dict[Bound, Lease] = {}
         self._dialling: set[asyncio.Task[Connection]] = set()
+        self._filling: asyncio.Task[None] | None = None
+        self._leases.on_missing = self._refill
         self._closed = False
 
     # Commands.
@@ -257,6 +262,32 @@ class Leasing:
         finally:
             bound.hand_over()
         return True
+
+    @property
+    def leases(self) -> Leases:
+        """The places of the leased connections."""
+        return self._leases
+
+    async def fill(self) -> None:
+        """Open the connections that are to be there though nobody has them.
+
+        Raises:
+            ConnectionFailed: one could not be dialled.
+            NotSent: the client was closed meanwhile.
+        """
+        self._refill()
+        if self._filling is not None:
+            await asyncio.shield(self._filling)
+
+    def _refill(self) -> None:
+        if self._filling is None and self._leases.missing:
+            self._filling = self._spawn(self._leases.fill())
+            self._filling.add_done_callback(self._filled)
+
+    def _filled(self, task: asyncio.Task[None]) -> None:
+        self._filling = None
+        if not task.cancelled():
+            task.exception()  # whoever asks for a connection is told what is wrong, or on_error was
 
     def connections(self) -> list[Connection]:
         """Return all connections, leased and idle."""

@@ -19,6 +19,7 @@ from redpoll.options import Settings
 from redpoll.protocol.calls import Call, Group
 from redpoll.protocol.encode import encode
 from redpoll.spec import Spec
+from redpoll.transport.pool import Bounds, Leases
 from redpoll.types import Arg
 
 from .hooks import Hooks, hooks_of
@@ -38,6 +39,7 @@ class Core(Shared):
 
     __slots__ = (
         "__weakref__",
+        "_bounds",
         "_closing",
         "_forked",
         "_horizon",
@@ -49,7 +51,14 @@ class Core(Shared):
         "hooks",
     )
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, bounds: Bounds | None = None) -> None:
+        """Begin without a connection.
+
+        Args:
+            settings: the client's settings.
+            bounds: how many leased connections there may be; by default as many as ``max_leased``.
+        """
+        self._bounds = bounds
         self.hooks: Hooks | None = hooks_of(settings)
         limits = (settings.command_timeout, settings.read_timeout, settings.write_timeout, settings.health_check)
         self._horizon = min((limit for limit in limits if limit is not None), default=inf)
@@ -66,7 +75,7 @@ class Core(Shared):
         super()._empty()
         self._now = 0.0  # when this turn began
         prepare = None if self.settings.on_connect is None else self._prepare
-        self._leasing = Leasing(self.settings, self._watch, self._spawn, prepare)
+        self._leasing = Leasing(self.settings, self._watch, self._spawn, prepare, self._bounds)
 
     # Calls.
 
@@ -183,6 +192,11 @@ class Core(Shared):
         """
         self.loop()
         return self._leasing
+
+    @property
+    def places(self) -> Leases:
+        """The places of the leased connections, to be counted."""
+        return self._leasing.leases
 
     def _begin_turn(self) -> None:
         """What need not be done for every call of one turn of the event loop."""

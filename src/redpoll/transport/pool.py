@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 
@@ -17,13 +18,27 @@ from redpoll.errors import CommandTimeout, NotSent, PoolTimeout, RedisError
 
 from .connection import Connection
 
-MAX_IDLE: Final = 60.0
-"""Seconds that a connection is kept idle."""
-
 SURE: Final = 1.0
 """Seconds for which an idle connection is taken to stand without a look: servers close those that are idle."""
 
 _SOONEST: Final = 1.0  # seconds between two looks at the idle ones
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How many connections there may be, and for how long nobody needs to have them.
+
+    Attributes:
+        most: how many may be leased at a time.
+        least: how many are kept open though nobody has them.
+        max_idle: seconds that those beyond ``least`` are kept open without an owner; None for ever.
+        option: the option that says ``most``, for errors.
+    """
+
+    most: int
+    least: int = 0
+    max_idle: float | None = 60.0
+    option: str = "max_leased"
 
 
 class Lease:
@@ -68,19 +83,41 @@ class Lease:
         leases = self._leases
         self.connection.abort()
         if leases is not None:
+            leases.closed += 1
             self.connection = await leases.dial(command, limit)
             if self._leases is None:  # ended meanwhile
-                self.connection.abort()
+                leases.drop(self.connection)
 
 
 class Leases:
-    """The pool of one server's leased connections."""
+    """The pool of one server's leased connections.
 
-    __slots__ = ("_address", "_check", "_closed", "_dial", "_idle", "_most", "_timer", "_used", "_waiting")
+    Attributes:
+        opened: how many were dialled so far.
+        closed: how many of them were closed or found lost.
+        timeouts: how often nobody gave one back in time.
+        on_missing: called when one was closed and there may be fewer than the least.
+    """
+
+    __slots__ = (
+        "_address",
+        "_bounds",
+        "_check",
+        "_closed",
+        "_dial",
+        "_idle",
+        "_timer",
+        "_used",
+        "_waiting",
+        "closed",
+        "on_missing",
+        "opened",
+        "timeouts",
+    )
 
     def __init__(
         self,
-        most: int,
+        bounds: Bounds,
         address: str,
         dial: Callable[[], Awaitable[Connection]],
         check: Callable[[Connection], Awaitable[bool]] | None = None,
@@ -88,13 +125,13 @@ class Leases:
         """Begin with none.
 
         Args:
-            most: how many may be leased at a time.
+            bounds: how many there may be.
             address: the server's, for errors.
             dial: makes a connection; it is awaited in the task of the one that asks.
             check: says whether a connection that was idle for ``SURE`` seconds still stands.
         """
         self._check = check
-        self._most = most
+        self._bounds = bounds
         self._address = address
         self._dial = dial
         self._idle: deque[tuple[float, Connection]] = deque()  # since when, oldest first
@@ -102,11 +139,25 @@ class Leases:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
+        self.opened = 0
+        self.closed = 0
+        self.timeouts = 0
+        self.on_missing: Callable[[], object] = _nothing
 
     @property
     def used(self) -> int:
         """How many are leased now, those that are being dialled included."""
         return self._used
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for one."""
+        return sum(not turn.done() for turn in self._waiting)
+
+    @property
+    def missing(self) -> int:
+        """How many there are too few."""
+        return 0 if self._closed else max(0, self._bounds.least - self._used - len(self._idle))
 
     @property
     def idle(self) -> list[Connection]:
@@ -127,7 +178,7 @@ class Leases:
             NotSent: the pool was closed meanwhile.
         """
         begin = monotonic()
-        if self._used >= self._most or self._waiting:
+        if self._used >= self._bounds.most or self._waiting:
             await self._wait(command, limit)
         else:
             self._used += 1
@@ -138,6 +189,7 @@ class Leases:
                 connection = await self.dial(command, left)
         except BaseException:
             self._free()
+            self.on_missing()
             raise
         return Lease(self, connection)
 
@@ -156,20 +208,54 @@ class Leases:
             reason = CommandTimeout(f"no connection within {limit:g} s")
         else:
             if not self._closed:
+                self.opened += 1
                 return connection
             connection.abort()
             reason = NotSent("the client was closed")
         raise type(reason)(reason.message, outcome="not_run", address=self._address, command=command)
 
+    async def fill(self) -> None:
+        """Open connections until there are as many as the least.
+
+        Raises:
+            ConnectionFailed: one could not be dialled.
+            NotSent: the pool was closed meanwhile.
+        """
+        while self.missing:
+            connection = await self.dial("POOL", None)
+            if self.missing:
+                self._keep(connection)
+            else:
+                self.drop(connection)  # those who asked meanwhile dialled enough
+
     def take_back(self, connection: Connection, keep: bool) -> None:
         """Take a connection from a lease that ends."""
-        if keep and not self._closed and not connection.closing:
-            self._idle.append((monotonic(), connection))
-            if self._timer is None:
-                self._look_in(MAX_IDLE)
+        kept = keep and not self._closed and not connection.closing
+        if kept:
+            self._keep(connection)
         else:
-            connection.abort()
+            self.drop(connection)
         self._free()
+        if not kept:
+            self.on_missing()
+
+    def drop(self, connection: Connection) -> None:
+        """Close a connection of this pool."""
+        connection.abort()
+        self.closed += 1
+
+    def _keep(self, connection: Connection) -> None:
+        self._idle.append((monotonic(), connection))
+        connection.on_lost = self._on_idle_lost
+        if self._timer is None and (longest := self._bounds.max_idle) is not None:
+            self._look_in(longest)
+
+    def _on_idle_lost(self, connection: Connection, _pending: Sequence[object], _reason: RedisError) -> None:
+        kept = [item for item in self._idle if item[1] is not connection]
+        if len(kept) < len(self._idle):
+            self._idle = deque(kept)
+            self.closed += 1
+            self.on_missing()
 
     def close(self) -> None:
         """End the waiting and refuse the dialled; the idle ones stay, for ``abandon``."""
@@ -194,11 +280,11 @@ class Leases:
             try:
                 sure = self._check is None or monotonic() - since < SURE or await self._check(connection)
             except BaseException:
-                connection.abort()
+                self.drop(connection)
                 raise
             if sure and not connection.closing:
                 return connection
-            connection.abort()
+            self.drop(connection)
         return None
 
     def _look_in(self, seconds: float) -> None:
@@ -206,11 +292,14 @@ class Leases:
 
     def _close_idle(self) -> None:
         self._timer = None
-        now = monotonic()
-        while self._idle and (self._idle[0][0] <= now - MAX_IDLE or self._idle[0][1].closing):
-            self._idle.popleft()[1].abort()
+        now, longest = monotonic(), self._bounds.max_idle
+        if longest is None:
+            return
+        while self._idle and self._used + len(self._idle) > self._bounds.least and self._idle[0][0] <= now - longest:
+            self.drop(self._idle.popleft()[1])
         if self._idle:
-            self._look_in(max(_SOONEST, self._idle[0][0] + MAX_IDLE - now))
+            due = self._idle[0][0] + longest - now
+            self._look_in(longest if due <= 0 else max(_SOONEST, due))
 
     async def _wait(self, command: str, limit: float | None) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -226,7 +315,8 @@ class Leases:
             if isinstance(error, NotSent):
                 error.command = command
             elif isinstance(error, TimeoutError):
-                message = f"all {self._most} leased connections were in use for {limit:g} s (option max_leased)"
+                self.timeouts += 1
+                message = f"all {self._bounds.most} leased connections were in use for {limit:g} s (option {self._bounds.option})"
                 raise PoolTimeout(message, outcome="not_run", address=self._address, command=command) from None
             raise
 
@@ -237,3 +327,7 @@ class Leases:
                 turn.set_result(None)  # the place goes from hand to hand, so `used` stays
                 return
         self._used -= 1
+
+
+def _nothing() -> None:
+    pass

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from redpoll.errors import CommandTimeout, ConnectionFailed, NotSent, PoolTimeout
 from redpoll.transport import pool
 from redpoll.transport.connection import Connection
-from redpoll.transport.pool import Lease, Leases
+from redpoll.transport.pool import Bounds, Lease, Leases
 
 
 class Fake:
     def __init__(self) -> None:
         self.closing = False
+        self.on_lost: Any = None
 
     def abort(self) -> None:
         self.closing = True
@@ -47,7 +48,7 @@ async def turns(count: int = 5) -> None:
 
 async def test_connections_are_used_again() -> None:
     dialer = Dialer()
-    leases = Leases(2, "h:1", dialer)
+    leases = Leases(Bounds(2), "h:1", dialer)
     first = await leases.acquire("BLPOP", None)
     first.end(keep=True)
     again = await leases.acquire("BLPOP", None)
@@ -60,7 +61,7 @@ async def test_connections_are_used_again() -> None:
 
 
 async def test_a_lease_ends_once() -> None:
-    leases = Leases(2, "h:1", Dialer())
+    leases = Leases(Bounds(2), "h:1", Dialer())
     first, second = await leases.acquire("A", None), await leases.acquire("B", None)
     first.end(keep=True)
     first.end(keep=True)
@@ -78,7 +79,7 @@ async def test_a_lease_ends_once() -> None:
 
 async def test_a_closed_idle_connection_is_passed_over() -> None:
     dialer = Dialer()
-    leases = Leases(2, "h:1", dialer)
+    leases = Leases(Bounds(2), "h:1", dialer)
     first = await leases.acquire("BLPOP", None)
     first.end(keep=True)
     dialer.made[0].closing = True
@@ -87,7 +88,7 @@ async def test_a_closed_idle_connection_is_passed_over() -> None:
 
 
 async def test_the_waiting_get_their_turn_in_order() -> None:
-    leases = Leases(1, "h:1", Dialer())
+    leases = Leases(Bounds(1), "h:1", Dialer())
     held = await leases.acquire("BLPOP", None)
     one, two, three = task(leases), task(leases), task(leases)
     await turns()
@@ -104,7 +105,7 @@ async def test_the_waiting_get_their_turn_in_order() -> None:
 
 
 async def test_waiting_ends_with_an_error() -> None:
-    leases = Leases(1, "h:1", Dialer())
+    leases = Leases(Bounds(1), "h:1", Dialer())
     held = await leases.acquire("BLPOP", None)
     with pytest.raises(PoolTimeout, match="max_leased") as caught:
         await leases.acquire("BLPOP", 0.001)
@@ -114,7 +115,7 @@ async def test_waiting_ends_with_an_error() -> None:
 
 
 async def test_one_who_is_cancelled_as_the_turn_comes_passes_it_on() -> None:
-    leases = Leases(1, "h:1", Dialer())
+    leases = Leases(Bounds(1), "h:1", Dialer())
     held = await leases.acquire("BLPOP", None)
     one, two = task(leases), task(leases)
     await turns()
@@ -128,7 +129,7 @@ async def test_one_who_is_cancelled_as_the_turn_comes_passes_it_on() -> None:
 
 async def test_a_failed_or_cancelled_dial_frees_the_place() -> None:
     dialer = Dialer()
-    leases = Leases(1, "h:1", dialer)
+    leases = Leases(Bounds(1), "h:1", dialer)
     dialer.fail = True
     with pytest.raises(ConnectionFailed) as failed:
         await leases.acquire("BLPOP", None)
@@ -148,7 +149,7 @@ async def test_a_failed_or_cancelled_dial_frees_the_place() -> None:
 
 async def test_another_connection_in_the_same_place() -> None:
     dialer = Dialer()
-    leases = Leases(1, "h:1", dialer)
+    leases = Leases(Bounds(1), "h:1", dialer)
     held = await leases.acquire("BLPOP", None)
     waiting = task(leases)
     await turns()
@@ -173,7 +174,7 @@ async def test_idle_connections_are_closed_after_a_while(monkeypatch: pytest.Mon
     monkeypatch.setattr(pool, "monotonic", lambda: now)
     monkeypatch.setattr(Leases, "_look_in", lambda _self, seconds: timers.append(seconds))
     dialer = Dialer()
-    leases = Leases(3, "h:1", dialer)
+    leases = Leases(Bounds(3), "h:1", dialer)
     first, second = await leases.acquire("A", None), await leases.acquire("B", None)
     first.end(keep=True)
     now += 40
@@ -190,7 +191,7 @@ async def test_idle_connections_are_closed_after_a_while(monkeypatch: pytest.Mon
 
 async def test_closing_ends_the_waiting_and_keeps_nothing() -> None:
     dialer = Dialer()
-    leases = Leases(1, "h:1", dialer)
+    leases = Leases(Bounds(1), "h:1", dialer)
     held = await leases.acquire("A", None)
     waiting = task(leases)
     await turns()
@@ -232,7 +233,7 @@ class Model:
     def __init__(self, most: int) -> None:
         self.most = most
         self.dialer = Dialer()
-        self.leases = Leases(most, "h:1", self.dialer)
+        self.leases = Leases(Bounds(most), "h:1", self.dialer)
         self.asked: list[asyncio.Task[Lease]] = []  # in the order of asking
         self.held: list[Lease] = []
         self.served: list[int] = []
@@ -297,3 +298,43 @@ class Model:
                 ended.end(keep=False)
         assert self.leases.used == 0
         self.leases.abandon()
+
+
+async def test_the_least_are_opened_and_kept() -> None:
+    dialer = Dialer()
+    missing: list[int] = []
+    leases = Leases(Bounds(4, least=2, max_idle=60), "h:1", dialer)
+    leases.on_missing = lambda: missing.append(leases.missing)
+    await leases.fill()
+    assert (len(leases.idle), leases.missing, leases.opened) == (2, 0, 2)
+    first, second, third = [await leases.acquire("A", None) for _ in range(3)]
+    assert (leases.opened, leases.used) == (3, 3)
+    for lease in (first, second, third):
+        lease.end(keep=True)
+    leases._idle = type(leases._idle)((since - 61, each) for since, each in leases._idle)
+    leases._close_idle()
+    assert (len(leases.idle), leases.missing, leases.closed) == (2, 0, 1)
+    lost = leases.idle[0]
+    lost.on_lost(lost, [], ConnectionFailed("gone"))
+    assert missing == [1]
+    assert (len(leases.idle), leases.closed) == (1, 2)
+    await leases.fill()
+    assert (leases.missing, leases.opened) == (0, 4)
+    leases.close()
+    assert leases.missing == 0
+    leases.abandon()
+
+
+async def test_those_who_ask_while_it_fills_count_too() -> None:
+    dialer = Dialer()
+    dialer.gate = asyncio.Event()
+    leases = Leases(Bounds(2, least=1), "h:1", dialer)
+    filling = asyncio.create_task(leases.fill())
+    await turns()
+    asking = task(leases)
+    await turns()
+    dialer.gate.set()
+    await filling
+    lease = await asking
+    assert leases.used + len(leases.idle) == 1, "the second one was not needed"
+    lease.end(keep=False)
