@@ -17,7 +17,7 @@ import black
 from black.mode import Mode, TargetVersion
 from black.parsing import InvalidInput
 
-from . import docs, facts, ir, lower, naming, overlay, render, replies, spec, tested
+from . import docs, facts, ir, lower, naming, overlay, render, replies, since, spec, tested
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 OUTPUT: Final = ROOT / "src" / "redpoll" / "commands"
@@ -95,8 +95,8 @@ def _module(command: spec.Command, containers: frozenset[str]) -> str:
         name = naming.module_name(command, containers)
     except ir.LoweringError as error:
         raise GenerationError(f"{command.name}: its group: {error}") from error
-    if name == "table":
-        raise GenerationError(f"{command.name}: the module {name!r} is the table of raw commands")
+    if name in ("table", "since"):
+        raise GenerationError(f"{command.name}: the module {name!r} is a table of all commands")
     return name
 
 
@@ -235,6 +235,8 @@ def _sources(commands: Mapping[str, spec.Command], over: overlay.Overlay, found:
     raw = {item.command: any(case.reply.raw for case in item.cases) for item in found}
     table = {name: (facts.facts(command, over.entry(name)), raw.get(name, False)) for name, command in commands.items()}
     files["table.py"] = render.table_source(env, table)
+    rows = {repr(name): repr(row) for name, row in since.rows(commands).items()}
+    files["since.py"] = env.get_template("since.py.j2").render(rows=rows)
     return files
 
 

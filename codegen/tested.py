@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
 
-from .grammar import tokens
-from .spec import Argument, Command, Fields, SpecError
+from .since import dated, numbers
+from .spec import Command, Fields, SpecError
 
 SERVERS: Final = Path(__file__).parent / "servers.toml"
 UNCONFIRMED: Final = "Not yet confirmed on a live server"
@@ -25,6 +25,7 @@ class Server:
         version: as numbers.
         modules: the modules that it comes with, as the spec calls them.
         lacks: commands, or containers, that it has not though its version would.
+        only: the only group of commands that it counts for; None for all. A Sentinel's own commands are one.
     """
 
     name: str
@@ -32,22 +33,16 @@ class Server:
     version: tuple[int, ...]
     modules: frozenset[str] = frozenset()
     lacks: frozenset[str] = frozenset()
+    only: str | None = None
 
     def has(self, command: Command) -> bool:
         """Tell whether the server has a command."""
         since = command.providers.get(self.provider)
         if since is None or (command.module and command.module not in self.modules):
             return False
+        if self.only is not None and command.group != self.only:
+            return False
         return self.version >= numbers(since) and not {command.name, command.name.partition(" ")[0]} & self.lacks
-
-
-def numbers(version: str) -> tuple[int, ...]:
-    """Return a version's numbers.
-
-    Raises:
-        ValueError: it has other parts.
-    """
-    return tuple(map(int, version.split(".")))
 
 
 def load(path: Path = SERVERS) -> tuple[Server, ...]:
@@ -67,7 +62,7 @@ def _server(name: str, table: object, file: str) -> Server:
     except ValueError as error:
         raise SpecError(file, name, "the version is no list of numbers") from error
     modules, lacks = frozenset(fields.texts("modules")), frozenset(fields.texts("lacks"))
-    server = Server(name, fields.needed("provider"), version, modules, lacks)
+    server = Server(name, fields.needed("provider"), version, modules, lacks, fields.text("only"))
     fields.done()
     return server
 
@@ -81,16 +76,11 @@ def unconfirmed(commands: Mapping[str, Command], servers: Iterable[Server]) -> f
 def newer(command: Command, servers: Iterable[Server]) -> tuple[str, ...]:
     """Return the tokens of a command's options that are newer than all servers that have the command."""
     having = tuple(server for server in servers if server.has(command))
-    return tuple(_newer(command.arguments, command.providers, having))
-
-
-def _newer(nodes: Iterable[Argument], providers: Mapping[str, str], servers: tuple[Server, ...]) -> Iterator[str]:
-    for node in nodes:
-        told = dict(node.providers) or {name: node.since or since for name, since in providers.items()}
-        if any(server.version >= numbers(told[server.provider]) for server in servers if server.provider in told):
-            yield from _newer(node.arguments, told, servers)
-        else:
-            yield from tokens((node,))
+    return tuple(
+        word
+        for word, told in dated(command.arguments, command.providers)
+        if not any(server.version >= numbers(told[server.provider]) for server in having if server.provider in told)
+    )
 
 
 def note(command: Command, servers: Iterable[Server]) -> str | None:

@@ -1,8 +1,9 @@
 """Merging one command's argument trees of two servers into a tree that accepts what either accepts.
 
-Redis' tree is the trunk. Nodes are paired by token, else by name, else (choices) by a token they share. What only one
-side has is marked with its provider, and a node of Valkey's is put behind the node that it follows there. Where that is
-not well defined (a required argument that the other side lacks), Redis' list stays as it is.
+Redis' tree is the trunk. Nodes are paired by token, else by name, else (choices) by a token they share, else (required
+values) by their place and the end of their names. What only one side has is marked with its provider, and a node of
+Valkey's is put behind the node that it follows there. Where that is not well defined (a required argument that the other
+side lacks), Redis' list stays as it is.
 """
 
 from __future__ import annotations
@@ -107,11 +108,23 @@ def _pair(redis: Tree, valkey: Tree) -> dict[int, int]:
                 if other not in pairs.values() and alike(candidate, node):
                     pairs[ours] = other
                     break
+    for index, (candidate, node) in enumerate(zip(redis, valkey, strict=False)):
+        if pairs.get(index, index) != index:
+            break
+        if index not in pairs and index not in pairs.values() and _renamed(candidate, node):
+            pairs[index] = index
     return pairs
 
 
 def _equal(one: Argument, other: Argument) -> bool:
     return one.name == other.name and one.type == other.type and _same(one, other)
+
+
+def _renamed(one: Argument, other: Argument) -> bool:
+    """Tell whether two required values are one that goes by two names: ``master-name`` and ``primary-name``."""
+    plain = all(not (node.arguments or node.optional or node.token is not None) for node in (one, other))
+    noun = one.name.rpartition("-")[2] == other.name.rpartition("-")[2]
+    return plain and noun and one.type == other.type and one.multiple == other.multiple
 
 
 def _share(one: Argument, other: Argument) -> bool:

@@ -83,6 +83,7 @@ GRAMMAR: Final[Mapping[str, str]] = {
     "FT.HYBRID": _RAW,
     "FT.PROFILE": "the spec leaves out the words of the query behind QUERY",
     "FT.SEARCH": _RAW,
+    "SENTINEL SET": "the spec's pairs leave out that rename-command takes two words",
     "TS.MRANGE": _RAW,
     "TS.MREVRANGE": _RAW,
     "VADD": _VALUES,
@@ -117,7 +118,7 @@ ARITY: Final[Mapping[str, str]] = {
     "GEOSEARCHSTORE": _CORNERS,
     "FT.PROFILE": "the query's words are the caller's",
     "SCRIPT DEBUG": "the arity is Redis', which knows no engine",
-    "SENTINEL SIMULATE-FAILURE": "the spec says that the modes are optional, and its arity that one is needed",
+    "SENTINEL FAILOVER": "the arity is Redis', which has no COORDINATED",
     "TS.MRANGE": _RAW,
     "TS.MREVRANGE": _RAW,
 }

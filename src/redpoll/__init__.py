@@ -30,6 +30,7 @@ from .pipeline import Pipeline
 from .pool import Pool, PoolStats
 from .reconnect import Reconnect
 from .spec import Spec
+from .versions import supports
 
 __all__ = [
     "AuthenticationFailed",
@@ -63,4 +64,5 @@ __all__ = [
     "WrongLoop",
     "WrongType",
     "__version__",
+    "supports",
 ]

@@ -45,7 +45,7 @@ class Owner:
     __slots__ = ("link",)
 
     def __init__(self, link: Link) -> None:
-        self.link = link
+        self.link: Link = link
 
     def __del__(self) -> None:
         if self.link.connected and not self.link.closed:

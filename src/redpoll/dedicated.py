@@ -31,6 +31,7 @@ class DedicatedPipeline(Pipeline[S], QueuedStateCommands[S]):
 
     @override
     def raw(self, *words: Arg) -> Queued[Any]:
+        """Queue a command given as words, one that changes this connection's state too; see ``Pipeline.raw``."""
         from .commands.table import FACTS
 
         spec, _ = classify(words, FACTS)
@@ -83,6 +84,7 @@ class Dedicated(Client[S], StateCommands[S], Generic[S]):
 
     @override
     async def execute(self, *words: Arg) -> Any:
+        """Run a command given as words, one that changes this connection's state too; see ``Client.execute``."""
         from .commands.table import FACTS
 
         spec, _ = classify(words, FACTS)

@@ -89,19 +89,19 @@ class RedisError(Exception):
 class UsageError(RedisError, ValueError):
     """A call that cannot be right: found before anything is sent."""
 
-    default_outcome = "not_run"
+    default_outcome: ClassVar[Outcome] = "not_run"
 
 
 class ClientClosed(RedisError):
     """The client, or the connection, was closed by its owner."""
 
-    default_outcome = "not_run"
+    default_outcome: ClassVar[Outcome] = "not_run"
 
 
 class WrongLoop(RedisError):
     """The client is bound to another event loop, which is still open."""
 
-    default_outcome = "not_run"
+    default_outcome: ClassVar[Outcome] = "not_run"
 
 
 class ConnectionFailed(RedisError, builtins.ConnectionError):
@@ -111,7 +111,7 @@ class ConnectionFailed(RedisError, builtins.ConnectionError):
         final: dialling again will hardly help.
     """
 
-    default_outcome = "not_run"
+    default_outcome: ClassVar[Outcome] = "not_run"
     final: bool = False
 
 
@@ -128,7 +128,7 @@ class ConnectionLost(RedisError, builtins.ConnectionError):
 class NotSent(ConnectionLost):
     """The connection ended before any byte of the command was given to it."""
 
-    default_outcome = "not_run"
+    default_outcome: ClassVar[Outcome] = "not_run"
 
 
 class OutcomeUnknown(ConnectionLost):
@@ -142,13 +142,13 @@ class CommandTimeout(RedisError, builtins.TimeoutError):
 class Overloaded(RedisError):
     """A bounded queue is full."""
 
-    default_outcome = "not_run"
+    default_outcome: ClassVar[Outcome] = "not_run"
 
 
 class PoolTimeout(RedisError, builtins.TimeoutError):
     """No connection became free within the wait timeout."""
 
-    default_outcome = "not_run"
+    default_outcome: ClassVar[Outcome] = "not_run"
 
 
 class ProtocolViolation(RedisError):
@@ -158,19 +158,19 @@ class ProtocolViolation(RedisError):
 class DecodeFailed(RedisError, ValueError):
     """The command ran, but its reply is not the promised value (text that is not UTF-8, an unexpected shape)."""
 
-    default_outcome = "ran"
+    default_outcome: ClassVar[Outcome] = "ran"
 
 
 class TransactionBroken(RedisError):
     """MULTI and EXEC do not work on this connection, so a transaction would not be one."""
 
-    default_outcome = "not_run"
+    default_outcome: ClassVar[Outcome] = "not_run"
 
 
 class WatchConflict(RedisError):
     """A watched key changed before EXEC, so the transaction did not run."""
 
-    default_outcome = "not_run"
+    default_outcome: ClassVar[Outcome] = "not_run"
 
 
 class PartialOutcome(RedisError):
@@ -198,154 +198,154 @@ class ServerError(RedisError):
         elapsed: float | None = None,
     ) -> None:
         super().__init__(message, outcome=outcome, address=address, command=command, attempt=attempt, elapsed=elapsed)
-        self.code = message.partition(" ")[0]
+        self.code: str = message.partition(" ")[0]
 
 
 class WrongType(ServerError):
     """The key holds another type of value."""
 
-    codes = ("WRONGTYPE",)
+    codes: ClassVar[tuple[str, ...]] = ("WRONGTYPE",)
 
 
 class NoScript(ServerError):
     """The server does not know the script's digest."""
 
-    codes = ("NOSCRIPT",)
-    default_outcome = "not_run"
+    codes: ClassVar[tuple[str, ...]] = ("NOSCRIPT",)
+    default_outcome: ClassVar[Outcome] = "not_run"
 
 
 class NoPermission(ServerError):
     """The user's ACL does not allow the command, a key or a channel."""
 
-    codes = ("NOPERM",)
-    default_outcome = "not_run"
+    codes: ClassVar[tuple[str, ...]] = ("NOPERM",)
+    default_outcome: ClassVar[Outcome] = "not_run"
 
 
 class NotAuthenticated(ServerError):
     """The connection has not authenticated."""
 
-    codes = ("NOAUTH",)
-    default_outcome = "not_run"
+    codes: ClassVar[tuple[str, ...]] = ("NOAUTH",)
+    default_outcome: ClassVar[Outcome] = "not_run"
 
 
 class OutOfMemory(ServerError):
     """The server is at ``maxmemory``."""
 
-    codes = ("OOM",)
-    default_outcome = "not_run"
+    codes: ClassVar[tuple[str, ...]] = ("OOM",)
+    default_outcome: ClassVar[Outcome] = "not_run"
 
 
 class NoReplicas(ServerError):
     """Fewer replicas than ``min-replicas-to-write``."""
 
-    codes = ("NOREPLICAS",)
-    default_outcome = "not_run"
+    codes: ClassVar[tuple[str, ...]] = ("NOREPLICAS",)
+    default_outcome: ClassVar[Outcome] = "not_run"
 
 
 class MisConfigured(ServerError):
     """The server refuses writes as it cannot persist."""
 
-    codes = ("MISCONF",)
-    default_outcome = "not_run"
+    codes: ClassVar[tuple[str, ...]] = ("MISCONF",)
+    default_outcome: ClassVar[Outcome] = "not_run"
 
 
 class ExecAborted(ServerError):
     """A command was refused while the transaction was queued, so nothing of it ran."""
 
-    codes = ("EXECABORT",)
-    default_outcome = "not_run"
+    codes: ClassVar[tuple[str, ...]] = ("EXECABORT",)
+    default_outcome: ClassVar[Outcome] = "not_run"
 
 
 class BusyGroup(ServerError):
     """The consumer group exists already."""
 
-    codes = ("BUSYGROUP",)
+    codes: ClassVar[tuple[str, ...]] = ("BUSYGROUP",)
 
 
 class NoGroup(ServerError):
     """The stream or the consumer group does not exist."""
 
-    codes = ("NOGROUP",)
+    codes: ClassVar[tuple[str, ...]] = ("NOGROUP",)
 
 
 class BusyKey(ServerError):
     """The target key exists already."""
 
-    codes = ("BUSYKEY",)
+    codes: ClassVar[tuple[str, ...]] = ("BUSYKEY",)
 
 
 class NotBusy(ServerError):
     """There is no running script or function to kill."""
 
-    codes = ("NOTBUSY",)
+    codes: ClassVar[tuple[str, ...]] = ("NOTBUSY",)
 
 
 class Unblocked(ServerError):
     """A blocked command was ended by CLIENT UNBLOCK, or as the server's role changed."""
 
-    codes = ("UNBLOCKED",)
-    default_outcome = "not_run"
+    codes: ClassVar[tuple[str, ...]] = ("UNBLOCKED",)
+    default_outcome: ClassVar[Outcome] = "not_run"
 
 
 class CrossSlot(ServerError):
     """The keys of one command belong to different cluster slots."""
 
-    codes = ("CROSSSLOT",)
-    default_outcome = "not_run"
+    codes: ClassVar[tuple[str, ...]] = ("CROSSSLOT",)
+    default_outcome: ClassVar[Outcome] = "not_run"
 
 
 class Refused(ServerError):
     """A refusal that precedes execution and may pass: the command did not run and may be tried again."""
 
-    default_outcome = "not_run"
+    default_outcome: ClassVar[Outcome] = "not_run"
 
 
 class ReadOnly(Refused):
     """A write was sent to a replica."""
 
-    codes = ("READONLY",)
+    codes: ClassVar[tuple[str, ...]] = ("READONLY",)
 
 
 class Loading(Refused):
     """The server is loading its data set."""
 
-    codes = ("LOADING",)
+    codes: ClassVar[tuple[str, ...]] = ("LOADING",)
 
 
 class MasterDown(Refused):
     """A replica lost its primary and does not serve stale data."""
 
-    codes = ("MASTERDOWN",)
+    codes: ClassVar[tuple[str, ...]] = ("MASTERDOWN",)
 
 
 class Busy(Refused):
     """A script or function is running."""
 
-    codes = ("BUSY",)
+    codes: ClassVar[tuple[str, ...]] = ("BUSY",)
 
 
 class Moved(Refused):
     """The slot belongs to another node."""
 
-    codes = ("MOVED",)
+    codes: ClassVar[tuple[str, ...]] = ("MOVED",)
 
 
 class Ask(Refused):
     """The slot is being migrated: this once, ask another node."""
 
-    codes = ("ASK",)
+    codes: ClassVar[tuple[str, ...]] = ("ASK",)
 
 
 class TryAgain(Refused):
     """The keys are split between two nodes while their slot is migrated."""
 
-    codes = ("TRYAGAIN",)
+    codes: ClassVar[tuple[str, ...]] = ("TRYAGAIN",)
 
 
 class ClusterDown(Refused):
     """The cluster does not serve this slot now."""
 
-    codes = ("CLUSTERDOWN",)
+    codes: ClassVar[tuple[str, ...]] = ("CLUSTERDOWN",)
 
 
 def _classes(root: type[ServerError]) -> dict[str, type[ServerError]]:

@@ -220,19 +220,19 @@ class Spec(Generic[T]):
         key_replies: KeyReplies | None = None,
         text: bool = True,
     ) -> None:
-        self.name = name
-        self.decode = decode
-        self.keys = keys
-        self.blocking = blocking
-        self.replay = replay
-        self.cacheable = cacheable
-        self.dedicated = dedicated
+        self.name: str = name
+        self.decode: Decoder[T] | None = decode
+        self.keys: tuple[Keys, ...] = keys
+        self.blocking: Block | None = blocking
+        self.replay: bool = replay
+        self.cacheable: bool = cacheable
+        self.dedicated: bool = dedicated
         self.request_policy: RequestPolicy | None = request_policy
         self.response_policy: ResponsePolicy | None = response_policy
         self.key_patterns: KeyPatterns | None = key_patterns
         self.key_replies: KeyReplies | None = key_replies
-        self.text = text
-        self.special = dedicated or blocking is not None or name in ENDS_WHAT_BLOCKS
+        self.text: bool = text
+        self.special: bool = dedicated or blocking is not None or name in ENDS_WHAT_BLOCKS
 
     @override
     def __repr__(self) -> str:

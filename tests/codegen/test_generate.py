@@ -99,7 +99,7 @@ def test_an_up_to_date_tree_passes(tree: Path, capsys: pytest.CaptureFixture[str
     assert main([]) == 0
     assert lines(capsys.readouterr().out) == []
     assert {path.name: path.stat().st_mtime_ns for path in tree.iterdir()} == before
-    assert before.keys() == {"__init__.py", "connection.py", "hash.py", "string.py", "table.py"}
+    assert before.keys() == {"__init__.py", "connection.py", "hash.py", "since.py", "string.py", "table.py"}
 
 
 @pytest.mark.parametrize(
@@ -286,9 +286,10 @@ def test_a_hostile_group_is_a_plain_file_or_refused(word: str) -> None:
         assert made.words("get", "k") == ("GET", "k")
 
 
-def test_a_group_may_not_be_the_table() -> None:
-    with pytest.raises(GenerationError, match="GET: the module 'table' is the table of raw commands"):
-        make(command("GET", KEY, group="table"))
+@pytest.mark.parametrize("group", ["table", "since"])
+def test_a_group_may_not_be_a_table(group: str) -> None:
+    with pytest.raises(GenerationError, match=f"GET: the module '{group}' is a table of all commands"):
+        make(command("GET", KEY, group=group))
 
 
 @pytest.mark.parametrize("name", ["S", "1ST", "", "!", "ACLOSE", "PIPELINE"])

@@ -411,6 +411,7 @@ def marks(nodes: tuple[Argument, ...], depth: int = 0) -> list[str]:
         pytest.param(("a", "n=N ?"), ("a",), ["a", "N ? redis"], id="redis only"),
         pytest.param(("a", "n=N ?"), (), ["a", "N ?"], id="no tree, no news"),
         pytest.param(("a",), ("b", "n=N ?"), ["a"], id="a required argument differs: kept"),
+        pytest.param(("old-a",), ("new-a", "n=N ?"), ["old-a", "N ? valkey"], id="a required argument renamed"),
         pytest.param(("c |", " x=X"), ("c |", " x=X", " y=Y"), ["c", " X", " Y valkey"], id="choice"),
         pytest.param(("s=S ?",), ("op | ?", " s=S", " c=C"), ["op ?", " S", " C valkey"], id="token becomes choice"),
         pytest.param(("id",), ("w |", " id", " b {", "  n=NO"), ["w", " id", " b valkey", "  NO"], id="wrap a leaf"),

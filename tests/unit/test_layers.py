@@ -29,7 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("transport",),  # L2
     ("routing",),  # L3
     ("commands",),  # generated: rests on L0 and L1 only
-    ("pipeline",),  # L4
+    ("pipeline", "versions"),  # L4
     ("transaction", "scripting", "pubsub", "streams", "caching"),
     ("telemetry",),
     ("base",),  # L5

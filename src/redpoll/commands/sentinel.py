@@ -3,52 +3,81 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final, Literal, overload
 
 from redpoll import arguments as _a
 from redpoll import decoders as d
 from redpoll.faces import AwaitedFace, Queued, QueuedFace
 from redpoll.spec import Spec
-from redpoll.types import Arg, Many, Pairs, Pattern, S, Text, Value
+from redpoll.types import Arg, Many, Pairs, Pattern, S, Value
 
-SENTINEL_CKQUORUM: Final[Spec[Text]] = Spec("SENTINEL CKQUORUM", replay=True)
-SENTINEL_CONFIG: Final[Spec[Any]] = Spec("SENTINEL CONFIG")
-SENTINEL_DEBUG: Final[Spec[Any]] = Spec("SENTINEL DEBUG")
+if TYPE_CHECKING:
+    from redpoll.records.sentinel import (
+        CachedInfo,
+        DownVote,
+        PendingScript,
+        WatchedPrimary,
+        WatchedReplica,
+        WatchedSentinel,
+    )
+
+SENTINEL_CKQUORUM: Final[Spec[str]] = Spec("SENTINEL CKQUORUM", d.to_str, replay=True)
+SENTINEL_CONFIG: Final[Spec[bool]] = Spec("SENTINEL CONFIG", d.ok)
+SENTINEL_CONFIG_GET: Final[Spec[dict[str, str]]] = Spec("SENTINEL CONFIG", d.map_of(d.to_str, d.to_str))
+SENTINEL_DEBUG: Final[Spec[dict[str, int]]] = Spec("SENTINEL DEBUG", lambda reply: d.sentinel.sentinel_times(reply))
+SENTINEL_DEBUG_MAPPING: Final[Spec[bool]] = Spec("SENTINEL DEBUG", d.ok)
 SENTINEL_FAILOVER: Final[Spec[bool]] = Spec("SENTINEL FAILOVER", d.ok)
 SENTINEL_FLUSHCONFIG: Final[Spec[bool]] = Spec("SENTINEL FLUSHCONFIG", d.ok)
-SENTINEL_GET_MASTER_ADDR_BY_NAME: Final[Spec[tuple[Text, Text]]] = Spec(
-    "SENTINEL GET-MASTER-ADDR-BY-NAME", d.tuple_of(None, None), replay=True
+SENTINEL_GET_MASTER_ADDR_BY_NAME: Final[Spec[tuple[str, int] | None]] = Spec(
+    "SENTINEL GET-MASTER-ADDR-BY-NAME", lambda reply: d.sentinel.primary_address(reply), replay=True
 )
-SENTINEL_GET_PRIMARY_ADDR_BY_NAME: Final[Spec[tuple[Text, Text]]] = Spec(
-    "SENTINEL GET-PRIMARY-ADDR-BY-NAME", d.tuple_of(None, None), replay=True
+SENTINEL_GET_PRIMARY_ADDR_BY_NAME: Final[Spec[tuple[str, int] | None]] = Spec(
+    "SENTINEL GET-PRIMARY-ADDR-BY-NAME", lambda reply: d.sentinel.primary_address(reply), replay=True
 )
-SENTINEL_HELP: Final[Spec[list[Text]]] = Spec("SENTINEL HELP")
-SENTINEL_INFO_CACHE: Final[Spec[tuple[Any]]] = Spec("SENTINEL INFO-CACHE", d.tuple_of(None), replay=True)
-SENTINEL_IS_MASTER_DOWN_BY_ADDR: Final[Spec[tuple[bool, Text, int]]] = Spec(
-    "SENTINEL IS-MASTER-DOWN-BY-ADDR", d.tuple_of(d.flag, None, None)
+SENTINEL_HELP: Final[Spec[list[str]]] = Spec("SENTINEL HELP", d.list_of(d.to_str))
+SENTINEL_INFO_CACHE: Final[Spec[dict[str, list[CachedInfo]]]] = Spec(
+    "SENTINEL INFO-CACHE", lambda reply: d.sentinel.info_cache(reply), replay=True
 )
-SENTINEL_IS_PRIMARY_DOWN_BY_ADDR: Final[Spec[tuple[bool, Text, int]]] = Spec(
-    "SENTINEL IS-PRIMARY-DOWN-BY-ADDR", d.tuple_of(d.flag, None, None)
+SENTINEL_IS_MASTER_DOWN_BY_ADDR: Final[Spec[DownVote]] = Spec(
+    "SENTINEL IS-MASTER-DOWN-BY-ADDR", lambda reply: d.sentinel.down_vote(reply)
 )
-SENTINEL_MASTER: Final[Spec[dict[Text, Text]]] = Spec("SENTINEL MASTER", d.as_map, replay=True)
-SENTINEL_MASTERS: Final[Spec[list[dict[Text, Text]]]] = Spec("SENTINEL MASTERS", d.list_of(d.as_map), replay=True)
+SENTINEL_IS_PRIMARY_DOWN_BY_ADDR: Final[Spec[DownVote]] = Spec(
+    "SENTINEL IS-PRIMARY-DOWN-BY-ADDR", lambda reply: d.sentinel.down_vote(reply)
+)
+SENTINEL_MASTER: Final[Spec[WatchedPrimary]] = Spec(
+    "SENTINEL MASTER", lambda reply: d.sentinel.watched_primary(reply), replay=True
+)
+SENTINEL_MASTERS: Final[Spec[list[WatchedPrimary]]] = Spec(
+    "SENTINEL MASTERS", lambda reply: d.sentinel.watched_primaries(reply), replay=True
+)
 SENTINEL_MONITOR: Final[Spec[bool]] = Spec("SENTINEL MONITOR", d.ok)
-SENTINEL_MYID: Final[Spec[Text]] = Spec("SENTINEL MYID", replay=True)
-SENTINEL_PENDING_SCRIPTS: Final[Spec[list[dict[str, Any]]]] = Spec(
-    "SENTINEL PENDING-SCRIPTS", d.list_of(d.map_of(d.to_str, None)), replay=True
+SENTINEL_MYID: Final[Spec[str]] = Spec("SENTINEL MYID", d.to_str, replay=True)
+SENTINEL_PENDING_SCRIPTS: Final[Spec[list[PendingScript]]] = Spec(
+    "SENTINEL PENDING-SCRIPTS", lambda reply: d.sentinel.pending_scripts(reply), replay=True
 )
-SENTINEL_PRIMARIES: Final[Spec[list[dict[Text, Text]]]] = Spec("SENTINEL PRIMARIES", d.list_of(d.as_map), replay=True)
-SENTINEL_PRIMARY: Final[Spec[dict[Text, Text]]] = Spec("SENTINEL PRIMARY", d.as_map, replay=True)
+SENTINEL_PRIMARIES: Final[Spec[list[WatchedPrimary]]] = Spec(
+    "SENTINEL PRIMARIES", lambda reply: d.sentinel.watched_primaries(reply), replay=True
+)
+SENTINEL_PRIMARY: Final[Spec[WatchedPrimary]] = Spec(
+    "SENTINEL PRIMARY", lambda reply: d.sentinel.watched_primary(reply), replay=True
+)
 SENTINEL_REMOVE: Final[Spec[bool]] = Spec("SENTINEL REMOVE", d.ok)
-SENTINEL_REPLICAS: Final[Spec[list[dict[Text, Text]]]] = Spec("SENTINEL REPLICAS", d.list_of(d.as_map), replay=True)
+SENTINEL_REPLICAS: Final[Spec[list[WatchedReplica]]] = Spec(
+    "SENTINEL REPLICAS", lambda reply: d.sentinel.watched_replicas(reply), replay=True
+)
 SENTINEL_RESET: Final[Spec[int]] = Spec("SENTINEL RESET")
-SENTINEL_SENTINELS: Final[Spec[list[dict[Text, Text]]]] = Spec("SENTINEL SENTINELS", d.list_of(d.as_map), replay=True)
+SENTINEL_SENTINELS: Final[Spec[list[WatchedSentinel]]] = Spec(
+    "SENTINEL SENTINELS", lambda reply: d.sentinel.watched_sentinels(reply), replay=True
+)
 SENTINEL_SET: Final[Spec[bool]] = Spec("SENTINEL SET", d.ok)
-SENTINEL_SIMULATE_FAILURE: Final[Spec[Any]] = Spec("SENTINEL SIMULATE-FAILURE")
-SENTINEL_SLAVES: Final[Spec[list[dict[Text, Text]]]] = Spec("SENTINEL SLAVES", d.list_of(d.as_map), replay=True)
+SENTINEL_SIMULATE_FAILURE: Final[Spec[bool]] = Spec("SENTINEL SIMULATE-FAILURE", d.ok)
+SENTINEL_SIMULATE_FAILURE_HELP: Final[Spec[list[str]]] = Spec("SENTINEL SIMULATE-FAILURE", d.list_of(d.to_str))
+SENTINEL_SLAVES: Final[Spec[list[WatchedReplica]]] = Spec(
+    "SENTINEL SLAVES", lambda reply: d.sentinel.watched_replicas(reply), replay=True
+)
 
 
-def encode_sentinel_config(set: Pairs[Value, Value] | None, get: Many[Value] | None) -> tuple[Arg, ...]:
+def encode_sentinel_config(set: Pairs[Value, Value] | None, get: Pattern | Many[Pattern] | None) -> tuple[Arg, ...]:
     """Return the words of SENTINEL CONFIG."""
     if (set is not None, get is not None).count(True) != 1:
         raise _a.exactly_one("SENTINEL CONFIG", ("set", "get"))
@@ -62,43 +91,60 @@ def encode_sentinel_config(set: Pairs[Value, Value] | None, get: Many[Value] | N
         for left, right in set.items():
             words += (left, right)
     if get is not None:
-        if _a.no_collection(get):
-            raise _a.not_a_collection("SENTINEL CONFIG", "get")
-        if not get:
+        if not _a.several(get):
             raise _a.empty("SENTINEL CONFIG", "get")
-        words += ("GET", *get)
+        words += ("GET", *_a.several(get))
     return tuple(words)
 
 
-def encode_sentinel_debug(data: Pairs[Value, Value] | None) -> tuple[Arg, ...]:
+def encode_sentinel_debug(mapping: Pairs[Value, Value] | None) -> tuple[Arg, ...]:
     """Return the words of SENTINEL DEBUG."""
     words: list[Arg] = ["SENTINEL", "DEBUG"]
-    if data is not None:
-        if _a.no_mapping(data):
-            raise _a.not_a_mapping("SENTINEL DEBUG", "data")
-        if not data:
-            raise _a.empty("SENTINEL DEBUG", "data")
-        for left, right in data.items():
+    if mapping is not None:
+        if _a.no_mapping(mapping):
+            raise _a.not_a_mapping("SENTINEL DEBUG", "mapping")
+        if not mapping:
+            raise _a.empty("SENTINEL DEBUG", "mapping")
+        for left, right in mapping.items():
             words += (left, right)
     return tuple(words)
 
 
-def encode_sentinel_info_cache(nodenames: tuple[Value, ...]) -> tuple[Arg, ...]:
+def encode_sentinel_failover(master_name: Value, coordinated: bool) -> tuple[Arg, ...]:
+    """Return the words of SENTINEL FAILOVER."""
+    words: list[Arg] = ["SENTINEL", "FAILOVER", master_name]
+    if coordinated:
+        words.append("COORDINATED")
+    return tuple(words)
+
+
+def encode_sentinel_info_cache(master_names: tuple[Value, ...]) -> tuple[Arg, ...]:
     """Return the words of SENTINEL INFO-CACHE."""
-    if not nodenames:
-        raise _a.empty("SENTINEL INFO-CACHE", "nodenames")
-    return ("SENTINEL", "INFO-CACHE", *nodenames)
+    if not master_names:
+        raise _a.empty("SENTINEL INFO-CACHE", "master_names")
+    return ("SENTINEL", "INFO-CACHE", *master_names)
 
 
-def encode_sentinel_set(master_name: Value, mapping: Pairs[Value, Value]) -> tuple[Arg, ...]:
+def encode_sentinel_set(
+    master_name: Value,
+    option: Value | Pairs[Value, Value] | None,
+    value: Value | None,
+    mapping: Pairs[Value, Value] | None,
+    rename_command: Pairs[Value, Value] | None,
+) -> tuple[Arg, ...]:
     """Return the words of SENTINEL SET."""
-    if _a.no_mapping(mapping):
-        raise _a.not_a_mapping("SENTINEL SET", "mapping")
-    if not mapping:
-        raise _a.empty("SENTINEL SET", "mapping")
-    words: list[Arg] = ["SENTINEL", "SET", master_name]
-    for left, right in mapping.items():
-        words += (left, right)
+    words: list[Arg] = ["SENTINEL", "SET"]
+    words.append(master_name)
+    if option is not None or mapping is not None or rename_command is None:
+        for left, right in _a.pairs("SENTINEL SET", "option", option, value, mapping):
+            words += (left, right)
+    if rename_command is not None:
+        if _a.no_mapping(rename_command):
+            raise _a.not_a_mapping("SENTINEL SET", "rename_command")
+        if not rename_command:
+            raise _a.empty("SENTINEL SET", "rename_command")
+        for left, right in rename_command.items():
+            words += ("rename-command", left, right)
     return tuple(words)
 
 
@@ -106,6 +152,8 @@ def encode_sentinel_simulate_failure(
     crash_after_election: bool, crash_after_promotion: bool, help: bool
 ) -> tuple[Arg, ...]:
     """Return the words of SENTINEL SIMULATE-FAILURE."""
+    if not (crash_after_election or crash_after_promotion or help):
+        raise _a.refused("SENTINEL SIMULATE-FAILURE", "crash_after_election, crash_after_promotion or help is needed")
     words: list[Arg] = ["SENTINEL", "SIMULATE-FAILURE"]
     if crash_after_election:
         words.append("crash-after-election")
@@ -121,7 +169,7 @@ class SentinelCommands(AwaitedFace[S]):
 
     __slots__ = ()
 
-    async def sentinel_ckquorum(self, master_name: Value) -> S:
+    async def sentinel_ckquorum(self, master_name: Value) -> str:
         """Check that enough Sentinels can be reached to agree on and carry out a failover.
 
         ``SENTINEL CKQUORUM master-name``
@@ -130,66 +178,88 @@ class SentinelCommands(AwaitedFace[S]):
             master_name: text, bytes or a number.
 
         Returns:
-            ``S``
+            ``str``
 
         Since Redis 2.8.4, Valkey 2.8.4.
         See https://redis.io/docs/latest/commands/sentinel-ckquorum/
-        Not yet confirmed on a live server.
         """
-        result: S = await self._run(SENTINEL_CKQUORUM, ("SENTINEL", "CKQUORUM", master_name))
-        return result
+        return await self._run(SENTINEL_CKQUORUM, ("SENTINEL", "CKQUORUM", master_name))
 
-    async def sentinel_config(self, *, set: Pairs[Value, Value] | None = None, get: Many[Value] | None = None) -> Any:
+    @overload
+    async def sentinel_config(
+        self, *, set: Pairs[Value, Value] | None = None, get: Pattern | Many[Pattern]
+    ) -> dict[str, str]: ...
+
+    @overload
+    async def sentinel_config(self, *, set: Pairs[Value, Value] | None = None, get: None = None) -> bool: ...
+
+    async def sentinel_config(
+        self, *, set: Pairs[Value, Value] | None = None, get: Pattern | Many[Pattern] | None = None
+    ) -> dict[str, str] | bool:
         """Read global Sentinel settings by pattern, or change them.
 
         ``SENTINEL CONFIG <SET parameter value [parameter value ...]|GET parameter [parameter ...]>``
 
         Args:
             set: ``SET``, a mapping.
-            get: ``GET``, a collection: text, bytes or a number.
+            get: ``GET``, one glob-style pattern, or several.
 
         Returns:
-            ``Any``
+            ``dict[str, str]`` with ``get``;
+            else ``bool``.
 
+        Complexity: O(N).
         Since Redis 6.2.0, Valkey 6.2.0.
         See https://redis.io/docs/latest/commands/sentinel-config/
-        Not yet confirmed on a live server.
         """
-        return await self._run(SENTINEL_CONFIG, encode_sentinel_config(set, get))
+        words = encode_sentinel_config(set, get)
+        if get is not None:
+            return await self._run(SENTINEL_CONFIG_GET, words)
+        return await self._run(SENTINEL_CONFIG, words)
 
-    async def sentinel_debug(self, *, data: Pairs[Value, Value] | None = None) -> Any:
+    @overload
+    async def sentinel_debug(self, mapping: Pairs[Value, Value]) -> bool: ...
+
+    @overload
+    async def sentinel_debug(self, mapping: None = None) -> dict[str, int]: ...
+
+    async def sentinel_debug(self, mapping: Pairs[Value, Value] | None = None) -> bool | dict[str, int]:
         """Return the internal time limits of this Sentinel in milliseconds, or change them.
 
         ``SENTINEL DEBUG [parameter value [parameter value ...]]``
 
         Args:
-            data: a mapping.
+            mapping: a mapping.
 
         Returns:
-            ``Any``
+            ``bool`` with ``mapping``;
+            else ``dict[str, int]``.
 
+        Complexity: O(N).
         Since Redis 7.0.0, Valkey 7.0.0.
         See https://redis.io/docs/latest/commands/sentinel-debug/
-        Not yet confirmed on a live server.
         """
-        return await self._run(SENTINEL_DEBUG, encode_sentinel_debug(data))
+        words = encode_sentinel_debug(mapping)
+        if mapping is not None:
+            return await self._run(SENTINEL_DEBUG_MAPPING, words)
+        return await self._run(SENTINEL_DEBUG, words)
 
-    async def sentinel_failover(self, master_name: Value) -> bool:
+    async def sentinel_failover(self, master_name: Value, *, coordinated: bool = False) -> bool:
         """Start a failover of a primary now, without asking the other Sentinels.
 
-        ``SENTINEL FAILOVER master-name``
+        ``SENTINEL FAILOVER master-name [COORDINATED]``
 
         Args:
             master_name: text, bytes or a number.
+            coordinated: add ``COORDINATED``. Since 9.0.0. Valkey only.
 
         Returns:
             ``bool``
 
         Since Redis 2.8.4, Valkey 2.8.4.
         See https://redis.io/docs/latest/commands/sentinel-failover/
-        Not yet confirmed on a live server.
         """
-        return await self._run(SENTINEL_FAILOVER, ("SENTINEL", "FAILOVER", master_name))
+        return await self._run(SENTINEL_FAILOVER, encode_sentinel_failover(master_name, coordinated))
 
     async def sentinel_flushconfig(self) -> bool:
         """Make this Sentinel write its configuration file, with its present state, to disk.
@@ -199,13 +269,13 @@ class SentinelCommands(AwaitedFace[S]):
         Returns:
             ``bool``
 
+        Complexity: O(1).
         Since Redis 2.8.4, Valkey 2.8.4.
         See https://redis.io/docs/latest/commands/sentinel-flushconfig/
-        Not yet confirmed on a live server.
         """
         return await self._run(SENTINEL_FLUSHCONFIG, ("SENTINEL", "FLUSHCONFIG"))
 
-    async def sentinel_get_master_addr_by_name(self, master_name: Value) -> tuple[S, S]:
+    async def sentinel_get_master_addr_by_name(self, master_name: Value) -> tuple[str, int] | None:
         """Return host and port of the primary with a given name, nil if it is unknown.
 
         ``SENTINEL GET-MASTER-ADDR-BY-NAME master-name``
@@ -214,15 +284,15 @@ class SentinelCommands(AwaitedFace[S]):
             master_name: text, bytes or a number.
 
         Returns:
-            ``tuple[S, S]``
+            ``tuple[str, int] | None``
 
+        Complexity: O(1).
         Since Redis 2.8.4, Valkey 2.8.4.
         See https://redis.io/docs/latest/commands/sentinel-get-master-addr-by-name/
-        Not yet confirmed on a live server.
         """
         return await self._run(SENTINEL_GET_MASTER_ADDR_BY_NAME, ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", master_name))
 
-    async def sentinel_get_primary_addr_by_name(self, primary_name: Value) -> tuple[S, S]:
+    async def sentinel_get_primary_addr_by_name(self, primary_name: Value) -> tuple[str, int] | None:
         """Return where the named primary listens, as host and port, nil if it is unknown.
 
         ``SENTINEL GET-PRIMARY-ADDR-BY-NAME primary-name``
@@ -231,50 +301,50 @@ class SentinelCommands(AwaitedFace[S]):
             primary_name: text, bytes or a number.
 
         Returns:
-            ``tuple[S, S]``
+            ``tuple[str, int] | None``
 
+        Complexity: O(1).
         Since Valkey 8.0.0.
         See https://valkey.io/commands/sentinel-get-primary-addr-by-name/
-        Not yet confirmed on a live server.
         """
         return await self._run(
             SENTINEL_GET_PRIMARY_ADDR_BY_NAME, ("SENTINEL", "GET-PRIMARY-ADDR-BY-NAME", primary_name)
         )
 
-    async def sentinel_help(self) -> list[S]:
+    async def sentinel_help(self) -> list[str]:
         """List the SENTINEL subcommands with a line of explanation each.
 
         ``SENTINEL HELP``
 
         Returns:
-            ``list[S]``
+            ``list[str]``
 
+        Complexity: O(1).
         Since Redis 6.2.0, Valkey 6.2.0.
         See https://redis.io/docs/latest/commands/sentinel-help/
-        Not yet confirmed on a live server.
         """
         return await self._run(SENTINEL_HELP, ("SENTINEL", "HELP"))
 
-    async def sentinel_info_cache(self, *nodenames: Value) -> tuple[Any]:
+    async def sentinel_info_cache(self, *master_names: Value) -> dict[str, list[CachedInfo]]:
         """Return the INFO reports last received from named primaries and their replicas.
 
         ``SENTINEL INFO-CACHE nodename [nodename ...]``
 
         Args:
-            nodenames: any number of them: text, bytes or a number.
+            master_names: any number of them: text, bytes or a number.
 
         Returns:
-            ``tuple[Any]``
+            ``dict[str, list[CachedInfo]]``
 
+        Complexity: O(N).
         Since Redis 3.2.0, Valkey 3.2.0.
         See https://redis.io/docs/latest/commands/sentinel-info-cache/
-        Not yet confirmed on a live server.
         """
-        return await self._run(SENTINEL_INFO_CACHE, encode_sentinel_info_cache(nodenames))
+        return await self._run(SENTINEL_INFO_CACHE, encode_sentinel_info_cache(master_names))
 
     async def sentinel_is_master_down_by_addr(
-        self, ip: Value, port: int, current_epoch: int, runid: Value
-    ) -> tuple[bool, S, int]:
+        self, ip: Value, port: int, current_epoch: int, runid: Value = "*"
+    ) -> DownVote:
         """Answer a fellow Sentinel whether a primary seems down, and vote if asked to.
 
         ``SENTINEL IS-MASTER-DOWN-BY-ADDR ip port current-epoch runid``
@@ -286,19 +356,19 @@ class SentinelCommands(AwaitedFace[S]):
             runid: text, bytes or a number.
 
         Returns:
-            ``tuple[bool, S, int]``
+            ``DownVote``
 
+        Complexity: O(1).
         Since Redis 2.8.4, Valkey 2.8.4.
         See https://redis.io/docs/latest/commands/sentinel-is-master-down-by-addr/
-        Not yet confirmed on a live server.
         """
         return await self._run(
             SENTINEL_IS_MASTER_DOWN_BY_ADDR, ("SENTINEL", "IS-MASTER-DOWN-BY-ADDR", ip, port, current_epoch, runid)
         )
 
     async def sentinel_is_primary_down_by_addr(
-        self, ip: Value, port: int, current_epoch: int, runid: Value
-    ) -> tuple[bool, S, int]:
+        self, ip: Value, port: int, current_epoch: int, runid: Value = "*"
+    ) -> DownVote:
         """Answer another Sentinel whether a primary looks down, voting where a run id is given.
 
         ``SENTINEL IS-PRIMARY-DOWN-BY-ADDR ip port current-epoch runid``
@@ -310,17 +380,17 @@ class SentinelCommands(AwaitedFace[S]):
             runid: text, bytes or a number.
 
         Returns:
-            ``tuple[bool, S, int]``
+            ``DownVote``
 
+        Complexity: O(1).
         Since Valkey 8.0.0.
         See https://valkey.io/commands/sentinel-is-primary-down-by-addr/
-        Not yet confirmed on a live server.
         """
         return await self._run(
             SENTINEL_IS_PRIMARY_DOWN_BY_ADDR, ("SENTINEL", "IS-PRIMARY-DOWN-BY-ADDR", ip, port, current_epoch, runid)
         )
 
-    async def sentinel_master(self, master_name: Value) -> dict[S, S]:
+    async def sentinel_master(self, master_name: Value) -> WatchedPrimary:
         """Return the state of one monitored primary under the command's older name.
 
         ``SENTINEL MASTER master-name``
@@ -329,25 +399,25 @@ class SentinelCommands(AwaitedFace[S]):
             master_name: text, bytes or a number.
 
         Returns:
-            ``dict[S, S]``
+            ``WatchedPrimary``
 
+        Complexity: O(1).
         Since Redis 2.8.4, Valkey 2.8.4.
         See https://redis.io/docs/latest/commands/sentinel-master/
-        Not yet confirmed on a live server.
         """
         return await self._run(SENTINEL_MASTER, ("SENTINEL", "MASTER", master_name))
 
-    async def sentinel_masters(self) -> list[dict[S, S]]:
+    async def sentinel_masters(self) -> list[WatchedPrimary]:
         """Return the state of all monitored primaries under the command's older name.
 
         ``SENTINEL MASTERS``
 
         Returns:
-            ``list[dict[S, S]]``
+            ``list[WatchedPrimary]``
 
+        Complexity: O(N).
         Since Redis 2.8.4, Valkey 2.8.4.
         See https://redis.io/docs/latest/commands/sentinel-masters/
-        Not yet confirmed on a live server.
         """
         return await self._run(SENTINEL_MASTERS, ("SENTINEL", "MASTERS"))
 
@@ -365,56 +435,54 @@ class SentinelCommands(AwaitedFace[S]):
         Returns:
             ``bool``
 
+        Complexity: O(1).
         Since Redis 2.8.4, Valkey 2.8.4.
         See https://redis.io/docs/latest/commands/sentinel-monitor/
-        Not yet confirmed on a live server.
         """
         return await self._run(SENTINEL_MONITOR, ("SENTINEL", "MONITOR", name, ip, port, quorum))
 
-    async def sentinel_myid(self) -> S:
+    async def sentinel_myid(self) -> str:
         """Return the id by which this Sentinel is known to the others.
 
         ``SENTINEL MYID``
 
         Returns:
-            ``S``
+            ``str``
 
+        Complexity: O(1).
         Since Redis 6.2.0, Valkey 6.2.0.
         See https://redis.io/docs/latest/commands/sentinel-myid/
-        Not yet confirmed on a live server.
         """
-        result: S = await self._run(SENTINEL_MYID, ("SENTINEL", "MYID"))
-        return result
+        return await self._run(SENTINEL_MYID, ("SENTINEL", "MYID"))
 
-    async def sentinel_pending_scripts(self) -> list[dict[str, Any]]:
+    async def sentinel_pending_scripts(self) -> list[PendingScript]:
         """Return the notification scripts that wait or run, with their arguments and process ids.
 
         ``SENTINEL PENDING-SCRIPTS``
 
         Returns:
-            ``list[dict[str, Any]]``
+            ``list[PendingScript]``
 
         Since Redis 2.8.4, Valkey 2.8.4.
         See https://redis.io/docs/latest/commands/sentinel-pending-scripts/
-        Not yet confirmed on a live server.
         """
         return await self._run(SENTINEL_PENDING_SCRIPTS, ("SENTINEL", "PENDING-SCRIPTS"))
 
-    async def sentinel_primaries(self) -> list[dict[S, S]]:
+    async def sentinel_primaries(self) -> list[WatchedPrimary]:
         """Return the state and settings of every monitored primary.
 
         ``SENTINEL PRIMARIES``
 
         Returns:
-            ``list[dict[S, S]]``
+            ``list[WatchedPrimary]``
 
+        Complexity: O(N).
         Since Valkey 8.0.0.
         See https://valkey.io/commands/sentinel-primaries/
-        Not yet confirmed on a live server.
         """
         return await self._run(SENTINEL_PRIMARIES, ("SENTINEL", "PRIMARIES"))
 
-    async def sentinel_primary(self, primary_name: Value) -> dict[S, S]:
+    async def sentinel_primary(self, primary_name: Value) -> WatchedPrimary:
         """Return the state and settings of one monitored primary; fail if it is unknown.
 
         ``SENTINEL PRIMARY primary-name``
@@ -423,11 +491,11 @@ class SentinelCommands(AwaitedFace[S]):
             primary_name: text, bytes or a number.
 
         Returns:
-            ``dict[S, S]``
+            ``WatchedPrimary``
 
+        Complexity: O(1).
         Since Valkey 8.0.0.
         See https://valkey.io/commands/sentinel-primary/
-        Not yet confirmed on a live server.
         """
         return await self._run(SENTINEL_PRIMARY, ("SENTINEL", "PRIMARY", primary_name))
 
@@ -442,13 +510,13 @@ class SentinelCommands(AwaitedFace[S]):
         Returns:
             ``bool``
 
+        Complexity: O(1).
         Since Redis 2.8.4, Valkey 2.8.4.
         See https://redis.io/docs/latest/commands/sentinel-remove/
-        Not yet confirmed on a live server.
         """
         return await self._run(SENTINEL_REMOVE, ("SENTINEL", "REMOVE", master_name))
 
-    async def sentinel_replicas(self, master_name: Value) -> list[dict[S, S]]:
+    async def sentinel_replicas(self, master_name: Value) -> list[WatchedReplica]:
         """Return the state of each replica known for a primary.
 
         ``SENTINEL REPLICAS master-name``
@@ -457,11 +525,11 @@ class SentinelCommands(AwaitedFace[S]):
             master_name: text, bytes or a number.
 
         Returns:
-            ``list[dict[S, S]]``
+            ``list[WatchedReplica]``
 
+        Complexity: O(N).
         Since Redis 5.0.0, Valkey 5.0.0.
         See https://redis.io/docs/latest/commands/sentinel-replicas/
-        Not yet confirmed on a live server.
         """
         return await self._run(SENTINEL_REPLICAS, ("SENTINEL", "REPLICAS", master_name))
 
@@ -476,13 +544,13 @@ class SentinelCommands(AwaitedFace[S]):
         Returns:
             ``int``
 
+        Complexity: O(N).
         Since Redis 2.8.4, Valkey 2.8.4.
         See https://redis.io/docs/latest/commands/sentinel-reset/
-        Not yet confirmed on a live server.
         """
         return await self._run(SENTINEL_RESET, ("SENTINEL", "RESET", pattern))
 
-    async def sentinel_sentinels(self, master_name: Value) -> list[dict[S, S]]:
+    async def sentinel_sentinels(self, master_name: Value) -> list[WatchedSentinel]:
         """Return the state of the other Sentinels that watch the same primary.
 
         ``SENTINEL SENTINELS master-name``
@@ -491,35 +559,77 @@ class SentinelCommands(AwaitedFace[S]):
             master_name: text, bytes or a number.
 
         Returns:
-            ``list[dict[S, S]]``
+            ``list[WatchedSentinel]``
 
+        Complexity: O(N).
         Since Redis 2.8.4, Valkey 2.8.4.
         See https://redis.io/docs/latest/commands/sentinel-sentinels/
-        Not yet confirmed on a live server.
         """
         return await self._run(SENTINEL_SENTINELS, ("SENTINEL", "SENTINELS", master_name))
 
-    async def sentinel_set(self, master_name: Value, mapping: Pairs[Value, Value]) -> bool:
+    @overload
+    async def sentinel_set(
+        self, master_name: Value, mapping: Pairs[Value, Value], /, *, rename_command: Pairs[Value, Value] | None = None
+    ) -> bool: ...
+
+    @overload
+    async def sentinel_set(self, master_name: Value, option: Value, value: Value) -> bool: ...
+
+    @overload
+    async def sentinel_set(
+        self, master_name: Value, *, mapping: Pairs[Value, Value], rename_command: Pairs[Value, Value] | None = None
+    ) -> bool: ...
+
+    @overload
+    async def sentinel_set(self, master_name: Value, *, rename_command: Pairs[Value, Value]) -> bool: ...
+
+    async def sentinel_set(
+        self,
+        master_name: Value,
+        option: Value | Pairs[Value, Value] | None = None,
+        value: Value | None = None,
+        *,
+        mapping: Pairs[Value, Value] | None = None,
+        rename_command: Pairs[Value, Value] | None = None,
+    ) -> bool:
         """Change settings of one monitored primary, such as its quorum or timeouts.
 
         ``SENTINEL SET master-name option value [option value ...]``
 
         Args:
             master_name: text, bytes or a number.
+            option: ``Value | Pairs[Value, Value]``.
+            value: text, bytes or a number.
             mapping: a mapping.
+            rename_command: a mapping.
 
         Returns:
             ``bool``
 
+        Complexity: O(1).
         Since Redis 2.8.4, Valkey 2.8.4.
         See https://redis.io/docs/latest/commands/sentinel-set/
-        Not yet confirmed on a live server.
         """
-        return await self._run(SENTINEL_SET, encode_sentinel_set(master_name, mapping))
+        return await self._run(SENTINEL_SET, encode_sentinel_set(master_name, option, value, mapping, rename_command))
+
+    @overload
+    async def sentinel_simulate_failure(
+        self, *, crash_after_election: bool = False, crash_after_promotion: bool = False, help: Literal[True]
+    ) -> list[str]: ...
+
+    @overload
+    async def sentinel_simulate_failure(
+        self, *, crash_after_election: bool = False, crash_after_promotion: bool = False, help: Literal[False] = False
+    ) -> bool: ...
+
+    @overload
+    async def sentinel_simulate_failure(
+        self, *, crash_after_election: bool = False, crash_after_promotion: bool = False, help: bool = False
+    ) -> list[str] | bool: ...
 
     async def sentinel_simulate_failure(
         self, *, crash_after_election: bool = False, crash_after_promotion: bool = False, help: bool = False
-    ) -> Any:
+    ) -> list[str] | bool:
         """Make this Sentinel crash at a chosen point of a failover, for tests.
 
         ``SENTINEL SIMULATE-FAILURE [<crash-after-election|crash-after-promotion|help> [<crash-after-election|crash-after-promotion|help> ...]]``
@@ -530,18 +640,18 @@ class SentinelCommands(AwaitedFace[S]):
             help: add ``help``.
 
         Returns:
-            ``Any``
+            ``list[str]`` with ``help``;
+            else ``bool``.
 
         Since Redis 3.2.0, Valkey 3.2.0.
         See https://redis.io/docs/latest/commands/sentinel-simulate-failure/
-        Not yet confirmed on a live server.
         """
-        return await self._run(
-            SENTINEL_SIMULATE_FAILURE,
-            encode_sentinel_simulate_failure(crash_after_election, crash_after_promotion, help),
-        )
+        words = encode_sentinel_simulate_failure(crash_after_election, crash_after_promotion, help)
+        if help:
+            return await self._run(SENTINEL_SIMULATE_FAILURE_HELP, words)
+        return await self._run(SENTINEL_SIMULATE_FAILURE, words)
 
-    async def sentinel_slaves(self, master_name: Value) -> list[dict[S, S]]:
+    async def sentinel_slaves(self, master_name: Value) -> list[WatchedReplica]:
         """Return the state of each replica of a primary under the command's older name.
 
         ``SENTINEL SLAVES master-name``
@@ -550,11 +660,11 @@ class SentinelCommands(AwaitedFace[S]):
             master_name: text, bytes or a number.
 
         Returns:
-            ``list[dict[S, S]]``
+            ``list[WatchedReplica]``
 
+        Complexity: O(N).
         Since Redis 2.8.0, Valkey 2.8.0.
         See https://redis.io/docs/latest/commands/sentinel-slaves/
-        Not yet confirmed on a live server.
         """
         return await self._run(SENTINEL_SLAVES, ("SENTINEL", "SLAVES", master_name))
 
@@ -564,63 +674,85 @@ class QueuedSentinelCommands(QueuedFace[S]):
 
     __slots__ = ()
 
-    def sentinel_ckquorum(self, master_name: Value) -> Queued[S]:
+    def sentinel_ckquorum(self, master_name: Value) -> Queued[str]:
         """Queue SENTINEL CKQUORUM; arguments and result as awaited."""
         return self._queue(SENTINEL_CKQUORUM, ("SENTINEL", "CKQUORUM", master_name))
 
-    def sentinel_config(self, *, set: Pairs[Value, Value] | None = None, get: Many[Value] | None = None) -> Queued[Any]:
+    @overload
+    def sentinel_config(
+        self, *, set: Pairs[Value, Value] | None = None, get: Pattern | Many[Pattern]
+    ) -> Queued[dict[str, str]]: ...
+
+    @overload
+    def sentinel_config(self, *, set: Pairs[Value, Value] | None = None, get: None = None) -> Queued[bool]: ...
+
+    def sentinel_config(
+        self, *, set: Pairs[Value, Value] | None = None, get: Pattern | Many[Pattern] | None = None
+    ) -> Queued[dict[str, str] | bool]:
         """Queue SENTINEL CONFIG; arguments and result as awaited."""
-        return self._queue(SENTINEL_CONFIG, encode_sentinel_config(set, get))
+        words = encode_sentinel_config(set, get)
+        if get is not None:
+            return self._queue(SENTINEL_CONFIG_GET, words)
+        return self._queue(SENTINEL_CONFIG, words)
 
-    def sentinel_debug(self, *, data: Pairs[Value, Value] | None = None) -> Queued[Any]:
+    @overload
+    def sentinel_debug(self, mapping: Pairs[Value, Value]) -> Queued[bool]: ...
+
+    @overload
+    def sentinel_debug(self, mapping: None = None) -> Queued[dict[str, int]]: ...
+
+    def sentinel_debug(self, mapping: Pairs[Value, Value] | None = None) -> Queued[bool | dict[str, int]]:
         """Queue SENTINEL DEBUG; arguments and result as awaited."""
-        return self._queue(SENTINEL_DEBUG, encode_sentinel_debug(data))
+        words = encode_sentinel_debug(mapping)
+        if mapping is not None:
+            return self._queue(SENTINEL_DEBUG_MAPPING, words)
+        return self._queue(SENTINEL_DEBUG, words)
 
-    def sentinel_failover(self, master_name: Value) -> Queued[bool]:
+    def sentinel_failover(self, master_name: Value, *, coordinated: bool = False) -> Queued[bool]:
         """Queue SENTINEL FAILOVER; arguments and result as awaited."""
-        return self._queue(SENTINEL_FAILOVER, ("SENTINEL", "FAILOVER", master_name))
+        return self._queue(SENTINEL_FAILOVER, encode_sentinel_failover(master_name, coordinated))
 
     def sentinel_flushconfig(self) -> Queued[bool]:
         """Queue SENTINEL FLUSHCONFIG; arguments and result as awaited."""
         return self._queue(SENTINEL_FLUSHCONFIG, ("SENTINEL", "FLUSHCONFIG"))
 
-    def sentinel_get_master_addr_by_name(self, master_name: Value) -> Queued[tuple[S, S]]:
+    def sentinel_get_master_addr_by_name(self, master_name: Value) -> Queued[tuple[str, int] | None]:
         """Queue SENTINEL GET-MASTER-ADDR-BY-NAME; arguments and result as awaited."""
         return self._queue(SENTINEL_GET_MASTER_ADDR_BY_NAME, ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", master_name))
 
-    def sentinel_get_primary_addr_by_name(self, primary_name: Value) -> Queued[tuple[S, S]]:
+    def sentinel_get_primary_addr_by_name(self, primary_name: Value) -> Queued[tuple[str, int] | None]:
         """Queue SENTINEL GET-PRIMARY-ADDR-BY-NAME; arguments and result as awaited."""
         return self._queue(SENTINEL_GET_PRIMARY_ADDR_BY_NAME, ("SENTINEL", "GET-PRIMARY-ADDR-BY-NAME", primary_name))
 
-    def sentinel_help(self) -> Queued[list[S]]:
+    def sentinel_help(self) -> Queued[list[str]]:
         """Queue SENTINEL HELP; arguments and result as awaited."""
         return self._queue(SENTINEL_HELP, ("SENTINEL", "HELP"))
 
-    def sentinel_info_cache(self, *nodenames: Value) -> Queued[tuple[Any]]:
+    def sentinel_info_cache(self, *master_names: Value) -> Queued[dict[str, list[CachedInfo]]]:
         """Queue SENTINEL INFO-CACHE; arguments and result as awaited."""
-        return self._queue(SENTINEL_INFO_CACHE, encode_sentinel_info_cache(nodenames))
+        return self._queue(SENTINEL_INFO_CACHE, encode_sentinel_info_cache(master_names))
 
     def sentinel_is_master_down_by_addr(
-        self, ip: Value, port: int, current_epoch: int, runid: Value
-    ) -> Queued[tuple[bool, S, int]]:
+        self, ip: Value, port: int, current_epoch: int, runid: Value = "*"
+    ) -> Queued[DownVote]:
         """Queue SENTINEL IS-MASTER-DOWN-BY-ADDR; arguments and result as awaited."""
         return self._queue(
             SENTINEL_IS_MASTER_DOWN_BY_ADDR, ("SENTINEL", "IS-MASTER-DOWN-BY-ADDR", ip, port, current_epoch, runid)
         )
 
     def sentinel_is_primary_down_by_addr(
-        self, ip: Value, port: int, current_epoch: int, runid: Value
-    ) -> Queued[tuple[bool, S, int]]:
+        self, ip: Value, port: int, current_epoch: int, runid: Value = "*"
+    ) -> Queued[DownVote]:
         """Queue SENTINEL IS-PRIMARY-DOWN-BY-ADDR; arguments and result as awaited."""
         return self._queue(
             SENTINEL_IS_PRIMARY_DOWN_BY_ADDR, ("SENTINEL", "IS-PRIMARY-DOWN-BY-ADDR", ip, port, current_epoch, runid)
         )
 
-    def sentinel_master(self, master_name: Value) -> Queued[dict[S, S]]:
+    def sentinel_master(self, master_name: Value) -> Queued[WatchedPrimary]:
         """Queue SENTINEL MASTER; arguments and result as awaited."""
         return self._queue(SENTINEL_MASTER, ("SENTINEL", "MASTER", master_name))
 
-    def sentinel_masters(self) -> Queued[list[dict[S, S]]]:
+    def sentinel_masters(self) -> Queued[list[WatchedPrimary]]:
         """Queue SENTINEL MASTERS; arguments and result as awaited."""
         return self._queue(SENTINEL_MASTERS, ("SENTINEL", "MASTERS"))
 
@@ -628,19 +760,19 @@ class QueuedSentinelCommands(QueuedFace[S]):
         """Queue SENTINEL MONITOR; arguments and result as awaited."""
         return self._queue(SENTINEL_MONITOR, ("SENTINEL", "MONITOR", name, ip, port, quorum))
 
-    def sentinel_myid(self) -> Queued[S]:
+    def sentinel_myid(self) -> Queued[str]:
         """Queue SENTINEL MYID; arguments and result as awaited."""
         return self._queue(SENTINEL_MYID, ("SENTINEL", "MYID"))
 
-    def sentinel_pending_scripts(self) -> Queued[list[dict[str, Any]]]:
+    def sentinel_pending_scripts(self) -> Queued[list[PendingScript]]:
         """Queue SENTINEL PENDING-SCRIPTS; arguments and result as awaited."""
         return self._queue(SENTINEL_PENDING_SCRIPTS, ("SENTINEL", "PENDING-SCRIPTS"))
 
-    def sentinel_primaries(self) -> Queued[list[dict[S, S]]]:
+    def sentinel_primaries(self) -> Queued[list[WatchedPrimary]]:
         """Queue SENTINEL PRIMARIES; arguments and result as awaited."""
         return self._queue(SENTINEL_PRIMARIES, ("SENTINEL", "PRIMARIES"))
 
-    def sentinel_primary(self, primary_name: Value) -> Queued[dict[S, S]]:
+    def sentinel_primary(self, primary_name: Value) -> Queued[WatchedPrimary]:
         """Queue SENTINEL PRIMARY; arguments and result as awaited."""
         return self._queue(SENTINEL_PRIMARY, ("SENTINEL", "PRIMARY", primary_name))
 
@@ -648,7 +780,7 @@ class QueuedSentinelCommands(QueuedFace[S]):
         """Queue SENTINEL REMOVE; arguments and result as awaited."""
         return self._queue(SENTINEL_REMOVE, ("SENTINEL", "REMOVE", master_name))
 
-    def sentinel_replicas(self, master_name: Value) -> Queued[list[dict[S, S]]]:
+    def sentinel_replicas(self, master_name: Value) -> Queued[list[WatchedReplica]]:
         """Queue SENTINEL REPLICAS; arguments and result as awaited."""
         return self._queue(SENTINEL_REPLICAS, ("SENTINEL", "REPLICAS", master_name))
 
@@ -656,23 +788,62 @@ class QueuedSentinelCommands(QueuedFace[S]):
         """Queue SENTINEL RESET; arguments and result as awaited."""
         return self._queue(SENTINEL_RESET, ("SENTINEL", "RESET", pattern))
 
-    def sentinel_sentinels(self, master_name: Value) -> Queued[list[dict[S, S]]]:
+    def sentinel_sentinels(self, master_name: Value) -> Queued[list[WatchedSentinel]]:
         """Queue SENTINEL SENTINELS; arguments and result as awaited."""
         return self._queue(SENTINEL_SENTINELS, ("SENTINEL", "SENTINELS", master_name))
 
-    def sentinel_set(self, master_name: Value, mapping: Pairs[Value, Value]) -> Queued[bool]:
+    @overload
+    def sentinel_set(
+        self, master_name: Value, mapping: Pairs[Value, Value], /, *, rename_command: Pairs[Value, Value] | None = None
+    ) -> Queued[bool]: ...
+
+    @overload
+    def sentinel_set(self, master_name: Value, option: Value, value: Value) -> Queued[bool]: ...
+
+    @overload
+    def sentinel_set(
+        self, master_name: Value, *, mapping: Pairs[Value, Value], rename_command: Pairs[Value, Value] | None = None
+    ) -> Queued[bool]: ...
+
+    @overload
+    def sentinel_set(self, master_name: Value, *, rename_command: Pairs[Value, Value]) -> Queued[bool]: ...
+
+    def sentinel_set(
+        self,
+        master_name: Value,
+        option: Value | Pairs[Value, Value] | None = None,
+        value: Value | None = None,
+        *,
+        mapping: Pairs[Value, Value] | None = None,
+        rename_command: Pairs[Value, Value] | None = None,
+    ) -> Queued[bool]:
         """Queue SENTINEL SET; arguments and result as awaited."""
-        return self._queue(SENTINEL_SET, encode_sentinel_set(master_name, mapping))
+        return self._queue(SENTINEL_SET, encode_sentinel_set(master_name, option, value, mapping, rename_command))
+
+    @overload
+    def sentinel_simulate_failure(
+        self, *, crash_after_election: bool = False, crash_after_promotion: bool = False, help: Literal[True]
+    ) -> Queued[list[str]]: ...
+
+    @overload
+    def sentinel_simulate_failure(
+        self, *, crash_after_election: bool = False, crash_after_promotion: bool = False, help: Literal[False] = False
+    ) -> Queued[bool]: ...
+
+    @overload
+    def sentinel_simulate_failure(
+        self, *, crash_after_election: bool = False, crash_after_promotion: bool = False, help: bool = False
+    ) -> Queued[list[str] | bool]: ...
 
     def sentinel_simulate_failure(
         self, *, crash_after_election: bool = False, crash_after_promotion: bool = False, help: bool = False
-    ) -> Queued[Any]:
+    ) -> Queued[list[str] | bool]:
         """Queue SENTINEL SIMULATE-FAILURE; arguments and result as awaited."""
-        return self._queue(
-            SENTINEL_SIMULATE_FAILURE,
-            encode_sentinel_simulate_failure(crash_after_election, crash_after_promotion, help),
-        )
+        words = encode_sentinel_simulate_failure(crash_after_election, crash_after_promotion, help)
+        if help:
+            return self._queue(SENTINEL_SIMULATE_FAILURE_HELP, words)
+        return self._queue(SENTINEL_SIMULATE_FAILURE, words)
 
-    def sentinel_slaves(self, master_name: Value) -> Queued[list[dict[S, S]]]:
+    def sentinel_slaves(self, master_name: Value) -> Queued[list[WatchedReplica]]:
         """Queue SENTINEL SLAVES; arguments and result as awaited."""
         return self._queue(SENTINEL_SLAVES, ("SENTINEL", "SLAVES", master_name))

@@ -36,7 +36,7 @@ from .scored import geo_positions, key_member_score, key_scored, popped_one, pos
 from .streams import claimed, entries, xread, xreadgroup
 
 if TYPE_CHECKING:
-    from . import cluster, commands, matches, server, stream_state, text, vectors
+    from . import cluster, commands, matches, sentinel, server, stream_state, text, vectors
 
 __all__ = [
     "as_map",
@@ -67,6 +67,7 @@ __all__ = [
     "record_fields",
     "scan",
     "scored",
+    "sentinel",
     "server",
     "set_of",
     "stream_state",
@@ -84,7 +85,7 @@ __all__ = [
     "zscan",
 ]
 
-LATE: Final = frozenset(("cluster", "commands", "matches", "server", "stream_state", "text", "vectors"))
+LATE: Final = frozenset(("cluster", "commands", "matches", "sentinel", "server", "stream_state", "text", "vectors"))
 """The modules that make records."""
 
 

@@ -96,6 +96,8 @@ class Group(Call):
 
     __slots__ = ("_kept", "counted", "judge", "replies", "sizes", "texts")
 
+    text: bool
+    payload: bytes
     texts: list[bool]
     replies: list[Any]
     sizes: Sequence[int] | None

@@ -114,7 +114,7 @@ class Session:
             pushes_as_arrays: the connection serves subscriptions on RESP2.
         """
         self.waiting: deque[Call] = deque()
-        self.extra = 0
+        self.extra: int = 0
         self.on_error: Callable[[Call, ServerError], bool] | None = None
         self._address = address
         self._on_push = on_push

@@ -92,11 +92,11 @@ class Bound:
             settings: the client's settings.
             hooks: observer and middleware.
         """
-        self.settings = settings
-        self.address = str(settings.address)
-        self.hooks = hooks
+        self.settings: Settings = settings
+        self.address: str = str(settings.address)
+        self.hooks: Hooks | None = hooks
         self.connection: Connection | None = None
-        self.taken = False
+        self.taken: bool = False
         self._watch: Watch | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._on_finish: Callable[[bool], None] | None = None

@@ -65,7 +65,7 @@ class Dialer:
         self._sleeps = False
         self._since = 0.0  # when the connection was taken into use
         self.reason: RedisError | None = None
-        self.lived = False
+        self.lived: bool = False
 
     def ensure(self, spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]) -> RedisError | None:
         """See to it that a connection is being made; return why not, where none is to come."""

@@ -44,8 +44,8 @@ class Outbox:
     )
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.address = str(settings.address)
+        self.settings: Settings = settings
+        self.address: str = str(settings.address)
         self._window = settings.max_inflight
         self._sheds = settings.overflow == "fail"
         self._empty()

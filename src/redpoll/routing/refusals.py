@@ -48,7 +48,7 @@ class Refusals:
         self._counts: dict[Call, int] = {}
         self.parked: list[tuple[Call, ServerError]] = []
         self.resume_at: float | None = None
-        self.waits = False  # for a new connection
+        self.waits: bool = False  # for a new connection
 
     def park(self, call: Call, error: ServerError, now: float, *, elsewhere: bool = False) -> bool:
         """Keep a refused call for another try; return False where it is to end now.

@@ -60,7 +60,7 @@ class Shared(Outbox):
     )
 
     def __init__(self, settings: Settings) -> None:
-        self.default_timeout = settings.command_timeout
+        self.default_timeout: float | None = settings.command_timeout
         self.face: Callable[[Bound], Any] = _itself
         self._stopped = False  # the client was closed, or is being closed
         self._listeners = Listeners(settings, self._spawn)

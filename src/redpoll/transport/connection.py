@@ -82,11 +82,13 @@ class Connection(asyncio.Protocol):
     )
 
     def __init__(self, settings: Settings, on_push: Callable[[list[Any]], None] = _ignore_push) -> None:
-        self.session = Session(on_push, address=str(settings.address), max_reply_bytes=settings.max_reply_bytes)
-        self.paused = False
-        self.lost = False
-        self.ready = Ready(2, {})
-        self.liveness = Liveness(settings.read_timeout, settings.write_timeout, settings.health_check)
+        self.session: Session = Session(
+            on_push, address=str(settings.address), max_reply_bytes=settings.max_reply_bytes
+        )
+        self.paused: bool = False
+        self.lost: bool = False
+        self.ready: Ready = Ready(2, {})
+        self.liveness: Liveness = Liveness(settings.read_timeout, settings.write_timeout, settings.health_check)
         self.on_read: Callable[[], None] | None = None
         self.on_resume: Callable[[], None] = _ignore
         self.on_lost: Callable[[Connection, list[Call], RedisError], None] = self._refuse

@@ -40,7 +40,7 @@ class Deadlines:
         self._others: list[tuple[float, int, Call]] = []
         self._count = 0
         self._clean_at = _CLEAN_FROM
-        self.scanned = 0
+        self.scanned: int = 0
 
     def add(self, call: Call) -> None:
         """Add a call with a timeout of its own, or one that stands in no flow."""

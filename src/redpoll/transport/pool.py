@@ -52,7 +52,7 @@ class Lease:
 
     def __init__(self, leases: Leases, connection: Connection) -> None:
         self._leases: Leases | None = leases
-        self.connection = connection
+        self.connection: Connection = connection
 
     def end(self, *, keep: bool) -> None:
         """Give the place back. A second time does nothing.

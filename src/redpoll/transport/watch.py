@@ -59,7 +59,7 @@ class Watch:
         self._on_expired = on_expired
         self._deadlines = Deadlines(default, flows)
         self._timer: asyncio.TimerHandle | None = None
-        self.at = inf
+        self.at: float = inf
         self.sources: list[Source] = []
         self.on_late: Callable[[list[Call]], None] = _nothing_to_say
 
