@@ -18,10 +18,11 @@ from .events import Facts
 from .faces import Queued
 from .options import key_prefix as checked_prefix
 from .options import timeout as checked_timeout
-from .pipeline import Pipeline, decoded
+from .pipeline import Pipeline
 from .routing.link import Link
 from .routing.prefix import UNKNOWN, Prefix, is_known, prefix_of
 from .routing.raw import classify
+from .shapes import decoded
 from .spec import Spec
 from .types import Arg, S
 

@@ -3,6 +3,11 @@
 It has all commands, those that change the connection's state included: SELECT, AUTH, WATCH, CLIENT TRACKING … It is
 leased for the block and returned at its end: as it was, if what was done to it can be undone by UNWATCH and SELECT, and
 closed otherwise. It never reconnects: after a loss every command is a ``NotSent``, and the block is to be run anew.
+
+Nor is anything tried again here: what the server refuses for now, with READONLY, LOADING or BUSY, is raised, with
+``outcome == "not_run"``. Its holder has state there, a key that is watched or a transaction that is open, and he alone
+knows what a later try would still mean. As on the shared connection at most ``max_inflight`` commands are on their way;
+further ones wait in their order.
 """
 
 from __future__ import annotations

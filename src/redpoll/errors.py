@@ -12,8 +12,9 @@
     ├── CommandTimeout             the command's deadline passed (a TimeoutError)
     ├── Overloaded                 a bounded queue is full
     ├── PoolTimeout                no connection became free in time (a TimeoutError)
-    ├── ProtocolViolation          the peer does not speak RESP, or breaks a limit; the connection is closed
-    ├── DecodeFailed               the command ran, its reply could not be turned into the promised value
+    ├── ProtocolViolation          the peer does not speak RESP or breaks a limit; or a reply has a shape that its
+    │                              command does not give (then the command ran)
+    ├── DecodeFailed               the command ran, its reply is not UTF-8 text
     ├── TransactionBroken          MULTI/EXEC does not work on this connection
     ├── WatchConflict              a watched key changed
     ├── PartialOutcome             a command split over several nodes succeeded on some of them only
@@ -21,6 +22,14 @@
 
 An error carries the server's address, the command's name (never its arguments), the attempt and the seconds elapsed.
 All errors pickle. No secret is ever part of one.
+
+What a ``ServerError`` says of the command goes by its code. ``not_run``: the refusals that precede execution, and what
+a command finds out before it changes anything: the wrong type of key (``WRONGTYPE``), a group or a key that exists or
+is missing (``BUSYGROUP``, ``NOGROUP``, ``BUSYKEY``), nothing to end (``NOTBUSY``), wrong credentials (``WRONGPASS``),
+an unknown protocol version (``NOPROTO``), and a plain ``ERR`` that speaks of an unknown command or subcommand, of the
+number of arguments, of the syntax or of the protocol. ``ran``: any other; the server ran it and answered with an error.
+A script may make up any code after it has written, so where another command's error would be ``not_run`` a script's is
+``unknown``.
 """
 
 from __future__ import annotations
@@ -152,11 +161,14 @@ class PoolTimeout(RedisError, builtins.TimeoutError):
 
 
 class ProtocolViolation(RedisError):
-    """The peer sent what is not RESP, or broke a limit of size or depth. The connection is closed."""
+    """The peer sent what is not RESP, or broke a limit of size or depth: the connection is closed.
+
+    Or it sent a reply of another shape than the command's: then ``outcome`` is ``"ran"``, and the connection goes on.
+    """
 
 
 class DecodeFailed(RedisError, ValueError):
-    """The command ran, but its reply is not the promised value (text that is not UTF-8, an unexpected shape)."""
+    """The command ran, but its reply is not UTF-8 text. A reply of another shape is a ``ProtocolViolation``."""
 
     default_outcome: ClassVar[Outcome] = "ran"
 
@@ -205,6 +217,7 @@ class WrongType(ServerError):
     """The key holds another type of value."""
 
     codes: ClassVar[tuple[str, ...]] = ("WRONGTYPE",)
+    default_outcome: ClassVar[Outcome] = "not_run"
 
 
 class NoScript(ServerError):
@@ -260,24 +273,28 @@ class BusyGroup(ServerError):
     """The consumer group exists already."""
 
     codes: ClassVar[tuple[str, ...]] = ("BUSYGROUP",)
+    default_outcome: ClassVar[Outcome] = "not_run"
 
 
 class NoGroup(ServerError):
     """The stream or the consumer group does not exist."""
 
     codes: ClassVar[tuple[str, ...]] = ("NOGROUP",)
+    default_outcome: ClassVar[Outcome] = "not_run"
 
 
 class BusyKey(ServerError):
     """The target key exists already."""
 
     codes: ClassVar[tuple[str, ...]] = ("BUSYKEY",)
+    default_outcome: ClassVar[Outcome] = "not_run"
 
 
 class NotBusy(ServerError):
     """There is no running script or function to kill."""
 
     codes: ClassVar[tuple[str, ...]] = ("NOTBUSY",)
+    default_outcome: ClassVar[Outcome] = "not_run"
 
 
 class Unblocked(ServerError):
@@ -357,7 +374,17 @@ def _classes(root: type[ServerError]) -> dict[str, type[ServerError]]:
 
 SERVER_ERRORS: Final[dict[str, type[ServerError]]] = _classes(ServerError)
 
+SCRIPTS: Final = frozenset(("EVAL", "EVALSHA", "EVAL_RO", "EVALSHA_RO", "FCALL", "FCALL_RO"))
+"""Commands whose error reply does not prove that nothing ran, whatever it says."""
+
+_NOT_RUN: Final = frozenset(("WRONGPASS", "NOPROTO"))  # codes without a class
+_NOT_RUN_TEXTS: Final = (
+    *("unknown command", "unknown subcommand", "wrong number of arguments"),
+    *("syntax error", "protocol error"),
+)
+
 _LONGEST: Final = 512  # characters of a server's message that an error keeps
+_BEGINNING: Final = 32  # characters of it that say what is wrong
 
 
 def safe_message(message: str) -> str:
@@ -371,12 +398,18 @@ def safe_message(message: str) -> str:
 
 
 def server_error(message: str, *, command: str | None = None, address: str | None = None) -> ServerError:
-    """Return (not raise) the error for a server's error reply.
+    """Return (not raise) the error for a server's error reply; its ``outcome`` as this module's head says.
 
     Args:
         message: the reply's text without its ``-``; its first word is the code. Cut after 512 characters.
         command: the command's name.
         address: the server's address.
     """
-    code = message.partition(" ")[0]
-    return SERVER_ERRORS.get(code, ServerError)(safe_message(message), command=command, address=address)
+    code, _, text = message.partition(" ")
+    kind = SERVER_ERRORS.get(code, ServerError)
+    outcome = kind.default_outcome
+    if code in _NOT_RUN or (code == "ERR" and text[:_BEGINNING].lower().startswith(_NOT_RUN_TEXTS)):
+        outcome = "not_run"
+    if outcome == "not_run" and command in SCRIPTS:
+        outcome = "unknown"
+    return kind(safe_message(message), outcome=outcome, command=command, address=address)

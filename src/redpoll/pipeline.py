@@ -2,8 +2,8 @@
 
 A batch is no transaction: other clients' commands may run between its own. It goes out in chunks, each written at once
 and answered as one whole; a few chunks are on their way at a time, so that neither a long batch nor its replies hold
-the event loop. A connection lost on the way leaves each command with its own error, and nothing of the batch runs after
-it, unless every command of it may run twice.
+the event loop. A connection lost on the way leaves each command that was answered with its result, each other one with
+its own error, and nothing of the batch runs after it, unless every command of it may run twice.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing_extensions import TypeVar, override
 from .arguments import milliseconds
 from .commands import QueuedCommands
 from .commands.generic import WAIT, WAITAOF
-from .errors import DecodeFailed, NotSent, OutcomeUnknown, RedisError, UsageError, server_error
+from .errors import SCRIPTS, DecodeFailed, NotSent, OutcomeUnknown, RedisError, UsageError, server_error
 from .faces import PENDING, Queued
 from .protocol.calls import Group
 from .protocol.encode import encode
@@ -27,8 +27,8 @@ from .routing.bound import ALONE, Bound
 from .routing.link import Link
 from .routing.prefix import UNKNOWN, Prefix, is_known
 from .routing.raw import classify
-from .routing.refusals import SCRIPTS
 from .routing.standalone import Core
+from .shapes import decoded
 from .spec import Spec
 from .types import Arg, Milliseconds, S
 
@@ -39,6 +39,7 @@ _COUNT: Final = 1000  # commands in a chunk
 _BYTES: Final = 256 << 10  # bytes in a chunk; one command may be longer
 _ON_THE_WAY: Final = 4  # chunks given to the connection and not answered
 _PIPELINE: Final[Spec[Any]] = Spec("PIPELINE")
+_READS: Final[Spec[Any]] = Spec("PIPELINE", replay=True)
 
 
 class _Command(Queued[T], Generic[T]):
@@ -75,25 +76,6 @@ class _Command(Queued[T], Generic[T]):
         if kind is None:
             error.outcome, error.attempt, error.elapsed = reason.outcome, reason.attempt, reason.elapsed
         self._error = error
-
-
-def decoded(spec: Spec[T], reply: Any, address: str) -> T:
-    """Return the value that a command's raw reply stands for.
-
-    Raises:
-        DecodeFailed: the reply has another shape than the command's.
-    """
-    decode = spec.decode
-    if decode is None:
-        value: T = reply
-        return value
-    try:
-        return decode(reply)
-    except RedisError:
-        raise
-    except Exception as error:
-        message = f"the reply has an unexpected shape ({type(error).__name__})"
-        raise DecodeFailed(message, command=spec.name, address=address) from error
 
 
 _Way: TypeAlias = deque[tuple[Group, list[_Command[Any]]]]
@@ -260,7 +242,7 @@ class Pipeline(QueuedCommands[S]):
         except UsageError:
             raise
         except RedisError as error:
-            _fail_all(commands, deque(), error)
+            _fail_all(commands, deque(), error, self._core.address)
 
     async def _send_and_wait(self, commands: list[_Command[Any]], chunks: deque[_Chunk]) -> None:
         """Send a batch that ends with WAIT on one connection that is not shared."""
@@ -288,7 +270,7 @@ class Pipeline(QueuedCommands[S]):
                 for command, reply in zip(chunked, replies, strict=True):
                     command.settle(reply, link.address, self._prefix)
         except RedisError as error:
-            _fail_all(commands, way, error)
+            _fail_all(commands, way, error, link.address)
         finally:
             for group, _ in way:
                 if not group.future.cancel() and not group.future.cancelled():
@@ -310,9 +292,10 @@ class _Sender:
     def __init__(self, link: Link, commands: list[_Command[Any]], text: bool, replay: bool) -> None:
         self._link = link
         self._text = text
-        self._replay = replay or all(command.spec.replay for command in commands)
+        reads = all(command.spec.replay for command in commands)
+        self._replay = replay
         self._refusable = not any(command.spec.name in SCRIPTS for command in commands)
-        self._spec = commands[0].spec if len(commands) == 1 else _PIPELINE
+        self._spec = commands[0].spec if len(commands) == 1 else _READS if reads else _PIPELINE
         self._batch = object()
 
     def submit(self, chunk: _Chunk, limit: float | None) -> Group:
@@ -323,7 +306,7 @@ class _Sender:
                 chunk.payload,
                 texts,
                 timeout=limit,
-                replay=self._replay,
+                replay=self._replay or self._spec.replay,
                 batch=self._batch,
                 sizes=chunk.sizes,
                 refusable=self._refusable,
@@ -332,16 +315,19 @@ class _Sender:
             # The client was closed meanwhile. What is on its way is still to be waited for, in its order.
             refused = Group()
             refused.fill(asyncio.get_running_loop(), self._spec, b"")
+            refused.fill_group(texts)
             refused.future.set_exception(error)
             return refused
 
 
-def _fail_all(commands: list[_Command[Any]], way: _Way, error: RedisError) -> None:
-    """Give each command without a result its own error, after the first chunk on the way failed with ``error``."""
+def _fail_all(commands: list[_Command[Any]], way: _Way, error: RedisError, address: str) -> None:
+    """Give each command without a result its own, after the first chunk on the way failed with ``error``."""
     for group, chunk in way:
         future = group.future
         own = future.exception() if future.done() and not future.cancelled() else None
-        for command in chunk:
+        for command, reply in zip(chunk, group.replies, strict=False):
+            command.settle(reply, address)  # answered before the rest was lost
+        for command in chunk[len(group.replies) :]:
             if isinstance(own, RedisError):
                 command.fail(own)
             else:

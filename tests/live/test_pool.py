@@ -43,7 +43,7 @@ async def until(r: Redis, wanted: int) -> None:
 
 
 async def test_it_opens_the_least_and_lends_at_most(r: Redis, server: EmbeddedServer) -> None:
-    async with Pool(server.host, server.port, min_size=2, max_size=3, wait_timeout=0.05) as pool:
+    async with Pool(server.host, server.port, min_size=2, max_size=3, wait_timeout=0.5) as pool:
         assert await count(r) == 2
         assert (pool.stats.size, pool.stats.idle, pool.stats.in_use, pool.stats.opened_total) == (2, 2, 0, 2)
         held = [await pool.acquire() for _ in range(3)]
@@ -51,7 +51,7 @@ async def test_it_opens_the_least_and_lends_at_most(r: Redis, server: EmbeddedSe
         begin = time.monotonic()
         with pytest.raises(PoolTimeout, match=r"all 3 .*max_size") as late:
             await pool.acquire()
-        assert 0.04 < time.monotonic() - begin < 1
+        assert 0.45 < time.monotonic() - begin < 2
         assert late.value.outcome == "not_run"
         assert (pool.stats.in_use, pool.stats.waiting, pool.stats.timeouts_total) == (3, 0, 1)
         for c in held:

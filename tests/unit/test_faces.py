@@ -5,7 +5,15 @@ from typing import Any
 import pytest
 from hiredis import ReplyError
 
-from redpoll.errors import DecodeFailed, OutcomeUnknown, ServerError, UsageError, WrongType
+from redpoll.errors import (
+    DecodeFailed,
+    OutcomeUnknown,
+    ProtocolViolation,
+    RedisError,
+    ServerError,
+    UsageError,
+    WrongType,
+)
 from redpoll.faces import Queued
 from redpoll.pipeline import _Command
 from redpoll.spec import Spec
@@ -50,15 +58,15 @@ async def test_the_servers_error() -> None:
     with pytest.raises(WrongType) as error:
         await queued
     assert queued.exception() is error.value
-    assert (error.value.command, error.value.address, error.value.outcome) == ("GET", "h:1", "ran")
+    assert (error.value.command, error.value.address, error.value.outcome) == ("GET", "h:1", "not_run")
     assert repr(queued) == "<Queued GET failed>"
 
 
-@pytest.mark.parametrize("reply", ["no number", DecodeFailed("no text")])
-async def test_what_cannot_be_decoded(reply: Any) -> None:
+@pytest.mark.parametrize(("reply", "kind"), [("no number", ProtocolViolation), (DecodeFailed("no text"), DecodeFailed)])
+async def test_what_cannot_be_decoded(reply: Any, kind: type[RedisError]) -> None:
     queued = command(int)
     queued.settle(reply, "h:1")
-    with pytest.raises(DecodeFailed) as error:
+    with pytest.raises(kind) as error:
         queued.result()
     assert (error.value.command, error.value.outcome) == ("GET", "ran")
 

@@ -24,7 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("events", "arguments", "reconnect"),
     ("options",),
     ("spec",),  # L1: sans-IO
-    ("records", "faces"),
+    ("records", "faces", "shapes"),
     ("decoders", "protocol"),
     ("transport",),  # L2
     ("routing",),  # L3

@@ -2,7 +2,8 @@
 
 A decoder takes a reply as the parser left it and returns the promised value: the same one whether the server spoke RESP2
 or RESP3 and whether text was read as ``str`` or as ``bytes``. An unexpected shape raises; the client turns whatever is
-raised into ``DecodeFailed``. In a combinator, a part that is None is taken as it is.
+raised into ``ProtocolViolation``. As text can be iterated like a list, ``listed`` says where a list is expected. In a
+combinator, a part that is None is taken as it is.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ A = TypeVar("A")
 K = TypeVar("K")
 V = TypeVar("V")
 
+_TEXTS: Final[frozenset[object]] = frozenset((str, bytes))
+
 
 def identity(reply: Any) -> Any:
     """Return the reply as it is."""
@@ -25,7 +28,21 @@ def identity(reply: Any) -> Any:
 
 def ok(reply: Any) -> bool:
     """Return False for nil, True for any status ("OK", "Background saving started" …)."""
-    return reply is not None
+    if reply.__class__ in _TEXTS:
+        return True
+    if reply is None:
+        return False
+    raise TypeError(f"a status was expected, not {type(reply).__name__}")
+
+
+def listed(reply: Any) -> list[Any]:
+    """Return a list or set as it is, ``()``, which decoders put where nothing came, as a list; anything else raises."""
+    if reply.__class__ is list:
+        found: list[Any] = reply
+        return found
+    if reply == ():
+        return []
+    raise TypeError(f"a list was expected, not {type(reply).__name__}")
 
 
 def flag(reply: Any) -> bool:
@@ -71,11 +88,11 @@ def opt(inner: Decoder[A]) -> Decoder[A | None]:
 def list_of(inner: Decoder[A] | None) -> Decoder[list[A]]:
     """Return a decoder of a list whose elements ``inner`` decodes."""
     if inner is None:
-        return list
+        return listed
     element = inner
 
     def decode(reply: Any) -> list[A]:
-        return [element(item) for item in reply]
+        return [element(item) for item in listed(reply)]
 
     return decode
 
@@ -83,13 +100,17 @@ def list_of(inner: Decoder[A] | None) -> Decoder[list[A]]:
 def set_of(inner: Decoder[A] | None) -> Decoder[set[A]]:
     """Return a decoder of a RESP3 set, or of a list, whose elements ``inner`` decodes."""
     if inner is None:
-        return set
+        return _as_set
     element = inner
 
     def decode(reply: Any) -> set[A]:
-        return {element(item) for item in reply}
+        return {element(item) for item in listed(reply)}
 
     return decode
+
+
+def _as_set(reply: Any) -> set[Any]:
+    return set(listed(reply))
 
 
 def as_map(reply: Any) -> dict[Text, Text]:
@@ -98,7 +119,7 @@ def as_map(reply: Any) -> dict[Text, Text]:
     if kind is dict:
         table: dict[Text, Text] = reply
         return table
-    flat = iter(reply)
+    flat = iter(listed(reply))
     return dict(zip(flat, flat, strict=True))
 
 
@@ -121,10 +142,10 @@ def twos(reply: Any) -> Iterable[Any]:
     if kind is dict:
         table: dict[Any, Any] = reply
         return table.items()
-    if reply and isinstance(reply[0], list):
-        pairs: list[Any] = reply
+    pairs = listed(reply)
+    if pairs and isinstance(pairs[0], list):
         return pairs
-    flat = iter(reply)
+    flat = iter(pairs)
     return zip(flat, flat, strict=True)
 
 
@@ -148,7 +169,7 @@ def tuple_of(*parts: Decoder[Any] | None) -> Decoder[Any]:
     plain = all(part is None for part in parts)
 
     def decode(reply: Any) -> tuple[Any, ...]:
-        if len(reply) != len(decoders):
+        if len(listed(reply)) != len(decoders):
             raise ValueError(f"{len(decoders)} values were expected, not {len(reply)}")
         if plain:
             return tuple(reply)
@@ -181,4 +202,4 @@ def _plain(value: Any) -> Any:
 
 def strings(reply: Any) -> list[str]:
     """Return a list, or a set, of server-made words, in the server's order."""
-    return [to_str(item) for item in reply]
+    return [to_str(item) for item in listed(reply)]

@@ -6,24 +6,24 @@ from typing import Any
 
 from redpoll.types import Text
 
-from .basic import as_map, twos
+from .basic import as_map, listed, twos
 
 
 def entries(reply: Any) -> list[tuple[Text, dict[Text, Text]]]:
     """XRANGE, XREVRANGE: entries, whose fields come as a flat list on both protocols."""
-    return [(id_, as_map(fields)) for id_, fields in reply]
+    return [(id_, as_map(fields)) for id_, fields in listed(reply)]
 
 
 def claimed(reply: Any) -> list[tuple[Text, dict[Text, Text]]]:
     """XCLAIM: entries; what older servers answer for deleted ones (nil) is left out."""
-    return [(item[0], as_map(item[1])) for item in reply if item is not None and item[1] is not None]
+    return [(item[0], as_map(item[1])) for item in listed(reply) if item is not None and item[1] is not None]
 
 
 def xread(reply: Any) -> dict[Text, list[tuple[Text, dict[Text, Text]]]]:
     """XREAD: entries by stream; a map in RESP3, pairs in RESP2, nil where there is nothing."""
     if reply is None:
         return {}
-    return {key: [(id_, as_map(fields)) for id_, fields in found] for key, found in twos(reply)}
+    return {key: [(id_, as_map(fields)) for id_, fields in listed(found)] for key, found in twos(reply)}
 
 
 def xreadgroup(reply: Any) -> dict[Text, list[tuple[Text, dict[Text, Text] | None]]]:
@@ -31,5 +31,6 @@ def xreadgroup(reply: Any) -> dict[Text, list[tuple[Text, dict[Text, Text] | Non
     if reply is None:
         return {}
     return {
-        key: [(id_, None if fields is None else as_map(fields)) for id_, fields in found] for key, found in twos(reply)
+        key: [(id_, None if fields is None else as_map(fields)) for id_, fields in listed(found)]
+        for key, found in twos(reply)
     }

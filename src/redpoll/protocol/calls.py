@@ -73,7 +73,7 @@ class Call:
         return True
 
     def again(self) -> None:
-        """Forget what was received, as the call is sent anew."""
+        """Make ready for being sent anew, as its connection was lost."""
 
     @property
     def weight(self) -> int:
@@ -88,7 +88,7 @@ class Group(Call):
 
     Attributes:
         texts: for each reply whether it is read as str.
-        replies: what was received so far.
+        replies: what was received so far; it stays true when the rest is lost.
         sizes: for each command its bytes in the payload; None where the group can only be sent again as a whole.
         counted: how many commands beside the first it was counted as when it was given to a connection.
         judge: asked once all replies are there; True if it takes care of the group, which then does not end now.
@@ -108,7 +108,7 @@ class Group(Call):
         """Set the fields that a group has beside a call's."""
         self.texts, self.sizes, self.counted, self.judge = texts, sizes, 0, None
         self._kept: list[Any] = []
-        self.again()
+        self.keep(0)
 
     @override
     def take(self, reply: Any) -> bool:
@@ -125,18 +125,22 @@ class Group(Call):
 
     @override
     def again(self) -> None:
-        """Forget what was received, as the group is sent anew."""
-        self.replies = self._kept.copy()
-        self.text = self.texts[len(self.replies)]
+        """Make ready for being sent anew, without the commands that were answered where these can be left out."""
+        count = len(self.replies) if self.sizes is not None else 0
+        # Refusals at the end are not kept: what was refused may go out again together with what follows.
+        while count > len(self._kept) and self.replies[count - 1].__class__ is ReplyError:
+            count -= 1
+        self.keep(count)
 
     def keep(self, count: int) -> None:
-        """Keep the first replies: only the commands behind them are sent anew."""
-        if count:
+        """Keep the first replies, not fewer than before: only the commands behind them are sent anew."""
+        already = len(self._kept)
+        if count > already:
             assert self.sizes is not None
-            already = len(self._kept)
             self._kept = self.replies[:count]
             self.payload = self.payload[sum(self.sizes[already:count]) :]
-        self.again()
+        self.replies = self._kept.copy()
+        self.text = self.texts[len(self.replies)]
 
     @property
     @override
@@ -181,7 +185,7 @@ class Change(Call):
 
     @override
     def again(self) -> None:
-        """Forget what was received, as the change is sent anew."""
+        """Forget what was confirmed, as the change is sent anew."""
         self.confirmed = []
         self.refused = None
 

@@ -21,9 +21,6 @@ SLICE: Final = 10.0
 GRACE: Final = 10.0
 """Seconds that a server may take on top of a slice where the caller sets no limit."""
 
-LAST: Final[Spec[Any]] = Spec("XREVRANGE", replay=True, text=False)
-"""Asks for a stream's last entry."""
-
 _SLICED: Final = frozenset(("XREAD", "XREADGROUP"))
 _EARLY: Final = 0.9  # an empty reply before this part of the slice has passed did not come from its end
 _LONGEST: Final = 1e9  # seconds from which on a block is no number that a timer takes
@@ -63,9 +60,16 @@ def key_of(spec: Spec[Any], words: Sequence[Arg], at: int) -> Arg:
     return words[at - len(keys)]
 
 
-def last_id(entries: Any) -> Arg:
-    """Return the id of the last entry in the reply to ``LAST``, as ``$`` means it."""
-    return "0-0" if not entries else entries[0][0]
+def _last_id(entries: Any) -> bytes:
+    """Return the id of a stream's last entry, as ``$`` means it."""
+    found = entries[0][0] if entries else b"0-0"
+    if not isinstance(found, bytes):
+        raise TypeError
+    return found
+
+
+LAST: Final[Spec[bytes]] = Spec("XREVRANGE", _last_id, replay=True, text=False)
+"""Asks for the id of a stream's last entry."""
 
 
 def replaced(words: Sequence[Arg], at: int, word: Arg) -> tuple[Arg, ...]:

@@ -21,7 +21,6 @@ from redpoll.errors import (
     NoPermission,
     NotSent,
     OutcomeUnknown,
-    Overloaded,
     ProtocolViolation,
     RedisError,
     ServerError,
@@ -31,13 +30,15 @@ from redpoll.errors import (
 from redpoll.options import Settings
 from redpoll.protocol.calls import Call, Group
 from redpoll.protocol.encode import encode
-from redpoll.spec import Spec
-from redpoll.transport.connection import LARGE, Connection
+from redpoll.shapes import decoded
+from redpoll.spec import Spec, token_of
+from redpoll.transport.connection import Connection
 from redpoll.transport.watch import Watch, fail
 from redpoll.types import Arg
 
 from . import blocking
 from .hooks import Hooks
+from .outbox import Outbox
 
 _TRANSACTION: Final = "a transaction is a batch that is sent in one write, not a command"
 _OUT_OF_STEP: Final = "its replies would no longer come one for each command"
@@ -54,17 +55,13 @@ _HARMLESS: Final = frozenset(("WAIT", "WAITAOF", "UNWATCH"))
 _UNWATCH: Final[Spec[Any]] = Spec("UNWATCH", dedicated=True)
 _SELECT: Final[Spec[Any]] = Spec("SELECT", dedicated=True)
 _RESTORING: Final = 1.0  # seconds
-_JOINED: Final = 64 << 10  # bytes that one write joins
 
 
-class Bound:
-    """A connection of one owner's own.
+class Bound(Outbox):
+    """A connection of one owner's own, with a queue in front of it as the shared one has.
 
     Attributes:
-        settings: the client's settings.
-        address: the server's address, for errors.
         hooks: observer and middleware; None where there are none.
-        connection: the connection; None before it is given one, and after it was lost or returned.
         taken: it is, or was, somebody's.
     """
 
@@ -72,16 +69,12 @@ class Bound:
         "_blocking",
         "_dirty",
         "_gone",
-        "_held",
+        "_horizon",
         "_loop",
         "_on_finish",
         "_process",
-        "_queue",
         "_watch",
-        "address",
-        "connection",
         "hooks",
-        "settings",
         "taken",
     )
 
@@ -92,16 +85,14 @@ class Bound:
             settings: the client's settings.
             hooks: observer and middleware.
         """
-        self.settings: Settings = settings
-        self.address: str = str(settings.address)
+        super().__init__(settings)
         self.hooks: Hooks | None = hooks
-        self.connection: Connection | None = None
+        limits = (settings.read_timeout, settings.write_timeout, settings.health_check)
+        self._horizon = min((limit for limit in limits if limit is not None), default=math.inf)
         self.taken: bool = False
         self._watch: Watch | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._on_finish: Callable[[bool], None] | None = None
-        self._queue: deque[Call] = deque()
-        self._held = False  # writing is scheduled for this turn already
         self._blocking = 0  # commands that block
         self._process = 0
         self._dirty: set[str] = set()  # the commands that changed the connection's state
@@ -121,7 +112,7 @@ class Bound:
         self._process = os.getpid()
         self._watch = watch
         self._on_finish = on_finish
-        self.connection = connection
+        self._connection = connection
         connection.on_lost = self._on_lost
         connection.on_resume = self._flush
         self._heed(connection)
@@ -129,14 +120,19 @@ class Bound:
     # The owner's commands.
 
     @property
+    def connection(self) -> Connection | None:
+        """The connection; None before it is given one, and after it was lost or returned."""
+        return self._connection
+
+    @property
     def connected(self) -> bool:
         """Whether the connection stands."""
-        return self.connection is not None
+        return self._connection is not None
 
     @property
     def closed(self) -> bool:
         """Whether the connection was lost or returned."""
-        return self.connection is None
+        return self._connection is None
 
     @property
     def returned(self) -> bool:
@@ -175,11 +171,10 @@ class Bound:
             UsageError: a word cannot be sent, or there is no connection yet.
             ClientClosed: the connection was returned.
             NotSent: it was lost.
-            Overloaded: the server takes nothing, and ``max_queue`` commands wait.
             WrongLoop: it belongs to another event loop or process.
         """
         loop = self._check(spec.name)
-        if spec.name in ALONE and self.connection is not None and not self._at_rest(self.connection):
+        if spec.name in ALONE and self._connection is not None and not self._at_rest(self._connection):
             raise UsageError("it must be the only command under way on its connection", command=spec.name)
         call = Call()
         call.fill(loop, spec, encode(spec.name, words), text=text and spec.text, replay=replay)
@@ -203,16 +198,17 @@ class Bound:
         group = Group()
         group.fill(loop, spec, payload, replay=replay)
         group.fill_group(texts)
+        self._mixed = True
         self._put(group, timeout)
         return group
 
     async def lease(
         self, spec: Spec[Any], words: tuple[Arg, ...], text: bool, limit: float | None, replay: bool
     ) -> Any:
-        """Run a command that may block; return its raw reply.
+        """Run a command that may block, or that ends what blocks; return its raw reply.
 
-        It may take as long as it blocks, and ``limit`` seconds on top. If the call is cancelled or its time is up, the
-        connection is closed: what the server would still take from a list must not be taken.
+        A blocking one may take as long as it blocks, and ``limit`` seconds on top. If the call is cancelled or its time
+        is up, the connection is closed: what the server would still take from a list must not be taken.
 
         Args:
             spec: the command's facts.
@@ -226,11 +222,17 @@ class Bound:
             CommandTimeout: the time is up.
         """
         if spec.blocking is None or spec.blocking.seconds(words) is None:
-            return await self.submit(spec, words, text, limit, replay)
+            connection = self._connection
+            try:
+                return await self.submit(spec, words, text, limit, replay)
+            except OutcomeUnknown:
+                if connection is None or not connection.hung_up or not _shuts_down(spec, words):
+                    raise
+                return "OK" if text else b"OK"
         with self.silence():
             try:
                 return await self._block(spec, words, text, limit)
-            except (ServerError, DecodeFailed, UsageError):
+            except (ServerError, DecodeFailed, ProtocolViolation, UsageError):
                 raise
             except BaseException:
                 self.break_off("it was closed as a blocking command on it was given up")
@@ -240,13 +242,13 @@ class Bound:
     def silence(self) -> Generator[None, None, None]:
         """Have the connection's silence not judged meanwhile: a server that blocks is silent, and answers no PING."""
         self._blocking += 1
-        self._let_be(self.connection)
+        self._let_be(self._connection)
         try:
             yield
         finally:
             self._blocking -= 1
-            if self.connection is not None:
-                self._heed(self.connection)
+            if self._connection is not None:
+                self._heed(self._connection)
 
     async def _block(self, spec: Spec[Any], words: tuple[Arg, ...], text: bool, limit: float | None) -> Any:
         block = blocking.block_seconds(spec, words)
@@ -268,20 +270,20 @@ class Bound:
         for at in blocking.from_now_on(spec, words):
             ask: tuple[Arg, ...] = ("XREVRANGE", blocking.key_of(spec, words, at), "+", "-", "COUNT", 1)
             try:
-                entries = await self.submit(blocking.LAST, ask, False, limit, True)
+                last = decoded(blocking.LAST, await self.submit(blocking.LAST, ask, False, limit, True), self.address)
             except NoPermission:
                 return None
             except RedisError as error:
                 error.command = spec.name  # which is what the caller asked for
                 raise
-            words = blocking.replaced(words, at, blocking.last_id(entries))
+            words = blocking.replaced(words, at, last)
         return words
 
     # Life.
 
     async def restore(self) -> None:
         """Undo what the owner did to the connection, where that can be done; else it will be closed."""
-        dirty, connection = self._dirty, self.connection
+        dirty, connection = self._dirty, self._connection
         if connection is None or not dirty or not dirty <= {"WATCH", "SELECT"} or not self._at_rest(connection):
             return
         try:
@@ -295,7 +297,7 @@ class Bound:
 
     def finish(self) -> None:
         """Part with the connection. A second time does nothing."""
-        connection, self.connection = self.connection, None
+        connection, self._connection = self._connection, None
         done, self._on_finish = self._on_finish, None
         self._let_be(connection)
         self._gone = ClientClosed, "the connection was returned"
@@ -303,7 +305,7 @@ class Bound:
         if connection is not None:
             keep = not self._dirty and not connection.closing and self._at_rest(connection)
             if keep:
-                connection.on_lost, connection.on_resume = _nothing_lost, _nothing
+                _release(connection)
             else:
                 self._end_queue("the connection was returned before the command was sent")
                 connection.abort()  # its calls are told by `_on_lost`
@@ -312,10 +314,10 @@ class Bound:
 
     def hand_over(self) -> None:
         """Part with the connection in whatever state the owner brought it. It goes on without him."""
-        if self.connection is not None:
-            self._let_be(self.connection)
-            self.connection.on_lost, self.connection.on_resume = _nothing_lost, _nothing
-            self.connection = None
+        if self._connection is not None:
+            self._let_be(self._connection)
+            _release(self._connection)
+            self._connection = None
         self._gone = ClientClosed, "the connection was handed over"
         self._end_queue("the connection was handed over before the command was sent")
 
@@ -326,10 +328,10 @@ class Bound:
 
     def break_off(self, why: str) -> None:
         """Close the connection."""
-        connection = self.connection
+        connection = self._connection
         if connection is not None:
             self._let_be(connection)
-            self.connection = None
+            self._connection = None
             self._gone = NotSent, f"the connection is gone: {why}"
             self._end_queue(why)
             connection.abort()
@@ -343,7 +345,7 @@ class Bound:
 
     def calls(self) -> list[Call]:
         """Return the calls in flight."""
-        connection = self.connection
+        connection = self._connection
         return [] if connection is None else [call for call in connection.session.waiting if not call.done()]
 
     def _heed(self, connection: Connection) -> None:
@@ -362,7 +364,7 @@ class Bound:
         return not connection.session.waiting and not any(not call.done() for call in self._queue)
 
     def _check(self, command: str) -> asyncio.AbstractEventLoop:
-        if self.connection is None or self._gone[0] is ClientClosed:
+        if self._connection is None or self._gone[0] is ClientClosed:
             kind, message = self._gone
             raise kind(message, address=self.address, command=command, outcome="not_run")
         loop = asyncio.get_running_loop()
@@ -371,45 +373,28 @@ class Bound:
         if os.getpid() != self._process:
             message = "the connection belongs to the process that this one was forked from"
             raise WrongLoop(message, address=self.address, command=command)
-        if len(self._queue) >= self.settings.max_queue:
-            message = f"{len(self._queue)} commands wait to be sent (option max_queue)"
-            raise Overloaded(message, address=self.address, command=command)
         return loop
 
     def _put(self, call: Call, timeout: float | None) -> None:
         call.timeout = timeout
-        if timeout is not None and self._watch is not None:
-            call.deadline = monotonic() + timeout
-            self._watch.add(call)
+        if self._watch is not None:
+            now = monotonic()
+            if timeout is not None:
+                call.deadline = now + timeout
+                self._watch.add(call)
+            if now + self._horizon < self._watch.at:
+                self._watch.arm(now + self._horizon)
         self._queue.append(call)
-        connection = self.connection
-        if self._held or connection is None or connection.blocked():
+        connection = self._connection
+        if self._held or connection is None:
             return
-        if connection.session.waiting:
-            self._held = True
-            asyncio.get_running_loop().call_soon(self._flush)
+        if connection.blocked():  # it goes on by itself
+            if self._sheds:
+                self._shed()
+        elif connection.session.waiting:
+            self._schedule()
         else:
             self._flush()
-
-    def _flush(self) -> None:
-        """Write what is queued, joined in pieces, as far as the socket takes it."""
-        self._held = False
-        queue = self._queue
-        while queue and (connection := self.connection) is not None and not connection.blocked():
-            joined: list[bytes] = []
-            size = 0
-            while queue and size < _JOINED and (not joined or len(queue[0].payload) < LARGE):
-                call = queue.popleft()
-                if not call.done():
-                    call.given += 1
-                    connection.session.give(call)
-                    joined.append(call.payload)
-                    size += len(call.payload)
-                    call.payload = b""  # it will not be sent again
-            if joined:
-                if len(connection.session.waiting) == len(joined):
-                    connection.liveness.asked = monotonic()
-                connection.write(joined[0] if len(joined) == 1 else b"".join(joined))
 
     def _end_queue(self, why: str) -> None:
         queue, self._queue = self._queue, deque()
@@ -418,16 +403,24 @@ class Bound:
                 fail(call, NotSent, why, self.address)
 
     def _on_lost(self, _connection: Connection, pending: Sequence[Call], reason: RedisError) -> None:
-        why = reason.message if self.connection is not None else self._gone[1]
-        if self.connection is not None:
-            self._let_be(self.connection)
-            self.connection = None
+        why = reason.message if self._connection is not None else self._gone[1]
+        if self._connection is not None:
+            self._let_be(self._connection)
+            self._connection = None
             if self._gone[0] is not ClientClosed:
                 self._gone = NotSent, f"the connection is gone: {why}"
         kind = ProtocolViolation if isinstance(reason, ProtocolViolation) else OutcomeUnknown
         for call in pending:
             fail(call, kind, why, self.address)
         self._end_queue(why)
+
+
+def _shuts_down(spec: Spec[Any], words: Sequence[Arg]) -> bool:
+    return spec.name == "SHUTDOWN" and all(token_of(word) != "ABORT" for word in words)
+
+
+def _release(connection: Connection) -> None:
+    connection.on_lost, connection.on_resume, connection.on_read = _nothing_lost, _nothing, None
 
 
 def _nothing() -> None:

@@ -2,6 +2,10 @@
 
 They go no faster than the server answers: at most ``max_inflight`` commands are on their way. What is beyond that waits
 in the queue, and so does everything while the socket takes nothing or there is no connection.
+
+With ``overflow="wait"`` the queue of a connection that stands has no bound but its callers: each that waits has one
+call in it, whose bytes come on top of the arguments that it holds anyway. Who cannot bound his callers, or has calls
+without a time limit, takes ``"fail"``: then ``max_queue`` and ``max_queue_bytes`` hold always.
 """
 
 from __future__ import annotations
@@ -35,6 +39,7 @@ class Outbox:
         "_connection",
         "_crowded",
         "_held",
+        "_holding",
         "_mixed",
         "_queue",
         "_sheds",
@@ -55,6 +60,7 @@ class Outbox:
         self._queue: deque[Call] = deque()
         self._bytes = 0  # in the queue, while there is no connection
         self._held = False  # writing is scheduled for this turn already
+        self._holding = False  # a write was refused and is to go out first: only what may run twice goes out now
         self._crowded = False  # several calls were in flight after the last write: more will come in this turn
         self._mixed = False  # there may be other things than single commands in the queue
 
@@ -100,6 +106,17 @@ class Outbox:
         return True
 
     def _flush_by_pieces(self, connection: Connection) -> None:
+        queued = self._queue
+        if self._holding:
+            self._queue = deque([call for call in queued if call.spec.replay])
+        self._write_pieces(connection)
+        if self._holding:
+            left = set(map(id, self._queue))
+            self._queue = deque([call for call in queued if not call.spec.replay or id(call) in left])
+        self._mixed = bool(self._queue) or self._holding
+        connection.on_read = self._refill if self._queue else None
+
+    def _write_pieces(self, connection: Connection) -> None:
         total = 0
         while self._queue and not connection.blocked():
             size = self._write_some(connection)
@@ -109,8 +126,6 @@ class Outbox:
             if total >= _STRETCH and self._queue and not connection.blocked():
                 self._schedule()
                 break
-        self._mixed = bool(self._queue)
-        connection.on_read = self._refill if self._queue else None
 
     def _refill(self) -> None:
         """Go on as replies have come and made room in the window."""

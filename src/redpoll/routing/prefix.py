@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 
 from redpoll.errors import UsageError
-from redpoll.spec import Spec, token_of
+from redpoll.spec import KeyReplies, Spec, token_of
 from redpoll.types import Arg
 
 _REFUSED: Final = {
@@ -93,6 +93,12 @@ class Prefix:
         rule = spec.key_replies
         if rule is None or not reply:
             return reply
+        try:
+            return self._stripped(rule, reply)
+        except (TypeError, LookupError, AttributeError):
+            return reply  # of another shape than the command's, as will be found when it is decoded
+
+    def _stripped(self, rule: KeyReplies, reply: Any) -> Any:
         if rule == "each":
             return [self._without(key) for key in reply]
         if rule == "first":

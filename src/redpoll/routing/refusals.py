@@ -5,23 +5,24 @@ error reply proves nothing, as a script may make up any after it has written. Re
 that grows, and then go to the head of the queue in their order.
 
 READONLY means that the primary is another server now. The name may lead to it already, so a new connection is made
-before the old one is given up, at most once a second; the same answer there is the caller's.
+before the old one is given up, at most once a second; the same answer there is the caller's. Meanwhile only reads go
+out, and the writes wait until the old connection has answered what it was given: so writes keep their order. If the
+server refused a write and ran a later one, as it became a primary in between, the refused one's error is the caller's:
+sent again, it would undo the later one.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from hiredis import ReplyError
 
-from redpoll.errors import Ask, Moved, Refused, ServerError, server_error
+from redpoll.errors import SCRIPTS, Ask, Moved, RedisError, Refused, ServerError, server_error
 from redpoll.protocol.calls import Call, Group
 
-SCRIPTS: Final = frozenset(("EVAL", "EVALSHA", "EVAL_RO", "EVALSHA_RO", "FCALL", "FCALL_RO", "EXEC"))
-"""Commands whose error reply does not prove that nothing ran."""
-
+_UNPROVEN: Final = SCRIPTS | {"EXEC"}  # EXEC's reply may hold its commands' errors
 _ELSEWHERE: Final = (Moved, Ask)  # another node's business: only a cluster can follow them
 _SHORTEST: Final = 0.005  # seconds
 _LONGEST: Final = 0.5
@@ -82,6 +83,21 @@ class Refusals:
         error = self.parked[-1][1]
         self.parked += [(call, error) for call in calls]
 
+    def overtaken(self, given: Sequence[Call]) -> list[Call]:
+        """End what is parked and stands before a write that ran; return it.
+
+        Args:
+            given: calls in the order in which they were given to one connection.
+        """
+        last = max((at for at, call in enumerate(given) if _wrote(call)), default=0)
+        before = set(map(id, given[:last]))
+        found: list[Call] = []
+        for call, error in self.parked:
+            if id(call) in before and not call.done():
+                call.future.set_exception(error)
+                found.append(call)
+        return found
+
     def calls(self) -> Iterator[Call]:
         """Yield the parked calls."""
         return (call for call, _ in self.parked)
@@ -104,9 +120,20 @@ class Refusals:
             self.go_on()
 
 
+def _wrote(call: Call) -> bool:
+    """Return whether a call is known to have run, and may have changed something."""
+    future = call.future
+    if call.spec.replay or not future.done() or future.cancelled():
+        return False
+    error = future.exception()
+    if error is not None:
+        return isinstance(error, RedisError) and error.outcome == "ran"
+    return not isinstance(call, Group) or any(reply.__class__ is not ReplyError for reply in call.replies)
+
+
 def retryable(call: Call, error: ServerError) -> bool:
     """Return whether a refusal proves that the call did not run, and may pass."""
-    return isinstance(error, Refused) and not isinstance(error, _ELSEWHERE) and call.spec.name not in SCRIPTS
+    return isinstance(error, Refused) and not isinstance(error, _ELSEWHERE) and call.spec.name not in _UNPROVEN
 
 
 def refused_tail(group: Group) -> tuple[int, Refused] | None:

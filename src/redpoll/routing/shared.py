@@ -8,6 +8,7 @@ the server refused before running it goes out again, too. All of this within the
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 from asyncio import get_running_loop
 from collections import deque
@@ -32,6 +33,7 @@ from .refusals import Refusals, refused_tail
 
 _T = TypeVar("_T")
 _ATTEMPTS: Final = 20  # how often a call is given to a connection, where each is lost
+_ANSWERING: Final = 1.0  # seconds that writes wait for the answers of the connection before
 _EPOCH: Final = 1.0  # seconds within which a refusal makes for one new connection at most
 CLOSED: Final = "the client was closed"
 """What is said of calls that come too late."""
@@ -46,6 +48,7 @@ class Shared(Outbox):
     """
 
     __slots__ = (
+        "_behind",
         "_dialer",
         "_listeners",
         "_redialled",
@@ -74,6 +77,7 @@ class Shared(Outbox):
         self._refusals = Refusals(self._put_first)
         self._redialling: asyncio.Task[None] | None = None
         self._redialled = -inf  # when a refusal made for a new connection last
+        self._behind: list[Call] = []  # what was on the way when that began
         self._retiring: set[Connection] = set()  # the connections before, until they have answered
         self._watch = Watch(self.address, self._on_expired, self.default_timeout, self._flows)
         self._watch.on_late = self._on_late
@@ -187,6 +191,8 @@ class Shared(Outbox):
         self._mixed = True
         if current:
             self._tidy()
+            if self._redialling is not None and not self._retiring:
+                _ = self._redialling.cancel()  # the dialler makes another one
             if self._stopped:
                 self.refuse(NotSent(CLOSED))
             elif self._queue and (refused := self._dialer.ensure(self._spawn)) is not None:
@@ -210,11 +216,15 @@ class Shared(Outbox):
             if call.batch is not None:
                 broken.add(id(call.batch))
             fail(call, ProtocolViolation if violation else OutcomeUnknown, reason.message, self.address)
+        self._end_batches(broken, f"an earlier piece of the batch was lost: {reason.message}")
+        return again
+
+    def _end_batches(self, broken: set[int], why: str) -> None:
+        """Fail what was not sent yet of some batches, given by their ids."""
         if broken:
             for call in (*self._refusals.calls(), *self._queue):
                 if id(call.batch) in broken and not call.done():
-                    fail(call, NotSent, f"an earlier piece of the batch was lost: {reason.message}", self.address)
-        return again
+                    fail(call, NotSent, why, self.address)
 
     def _watch_again(self, call: Call) -> None:
         """Watch a call's deadline apart, as it will stand behind younger ones."""
@@ -229,7 +239,10 @@ class Shared(Outbox):
             return False
         now = monotonic()
         elsewhere = False
-        if self._moves(error) and not self._is_of_before(call):
+        if self._is_of_before(call):
+            if not self._holding:
+                return False  # later writes have gone out already
+        elif self._moves(error):
             if not self._replace_connection(now):
                 return False
             elsewhere = True
@@ -261,6 +274,9 @@ class Shared(Outbox):
                 return False
             self._redialled = now
             self._redialling = self._spawn(self._redial())
+            self._redialling.add_done_callback(self._let_writes_go)
+            self._holding = self._mixed = True
+            self._behind = [] if self._connection is None else list(self._connection.session.waiting)
         return True
 
     async def _redial(self) -> None:
@@ -268,16 +284,28 @@ class Shared(Outbox):
             connection = await self.dial()
         except RedisError as error:
             self.failed(error)
-        else:
-            before = self._connection
-            if before is None or self._stopped:
-                connection.abort()  # the dialler makes another one, or nobody wants one
-            else:
-                self._retire(before)
-                self.use(connection)
-        finally:
-            self._redialling = None
-            self._refusals.go_on()
+            return
+        before = self._connection
+        if before is None or self._stopped:
+            connection.abort()  # the dialler makes another one, or nobody wants one
+            return
+        self._retire(before)
+        self.use(connection)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_ANSWERING):
+                await before.ended()
+
+    def _let_writes_go(self, _redial: asyncio.Task[None]) -> None:
+        """Send what was refused and what waited behind it."""
+        self._redialling = None
+        overtaken = self._refusals.overtaken(self._behind)
+        self._end_batches(
+            {id(call.batch) for call in overtaken if call.batch is not None},
+            "an earlier piece of the batch was refused",
+        )
+        self._holding, self._behind = False, []
+        self._refusals.go_on()
+        self._flush()
 
     def _retire(self, connection: Connection) -> None:
         """Close a connection as soon as all that was given to it is answered."""
@@ -302,7 +330,7 @@ class Shared(Outbox):
         if not self._on_error_reply(group, error):
             return False
         group.keep(start)
-        if behind:
+        if behind and (group.spec.replay or not self._holding):
             self._queue = deque([call for call in self._queue if call.batch is not group.batch])
             self._refusals.follow(behind)
         return True

@@ -35,6 +35,7 @@ _PIECE: Final = 256 << 10
 _STRETCH: Final = 1 << 20  # bytes given to the socket before others get their turn
 _HANDSHAKE: Final[Spec[Any]] = Spec("HELLO")
 _PING: Final[Spec[Any]] = Spec("PING")
+_BY_THE_SERVER: Final = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
 _PING_WIRE: Final = encode("PING", ("PING",))
 
 
@@ -58,6 +59,7 @@ class Connection(asyncio.Protocol):
         paused: nothing more must be written now; ``on_resume`` says when it may again.
         ready: the outcome of the handshake.
         lost: the connection has ended.
+        hung_up: the server ended it.
         liveness: when it was last heard of, and so on. Have ``check`` called when ``due`` says so.
         on_read: called after every chunk that was received, where it is not None.
         on_resume: called when it may be written to again.
@@ -71,6 +73,7 @@ class Connection(asyncio.Protocol):
         "_settings",
         "_socket_full",
         "_transport",
+        "hung_up",
         "liveness",
         "lost",
         "on_lost",
@@ -87,6 +90,7 @@ class Connection(asyncio.Protocol):
         )
         self.paused: bool = False
         self.lost: bool = False
+        self.hung_up: bool = False
         self.ready: Ready = Ready(2, {})
         self.liveness: Liveness = Liveness(settings.read_timeout, settings.write_timeout, settings.health_check)
         self.on_read: Callable[[], None] | None = None
@@ -120,6 +124,11 @@ class Connection(asyncio.Protocol):
             self.on_read()
 
     @override
+    def eof_received(self) -> None:
+        """Take note of who ends it; asyncio closes it now."""
+        self.hung_up = True
+
+    @override
     def pause_writing(self) -> None:
         """Stop: the socket's buffer is full."""
         self._socket_full = self.paused = True
@@ -138,6 +147,7 @@ class Connection(asyncio.Protocol):
         self.lost = self.paused = True
         self._rest = None
         self._transport = None
+        self.hung_up |= isinstance(exc, _BY_THE_SERVER)
         pending = self.session.lost()
         reason: RedisError
         if self._given_up is not None:

@@ -66,7 +66,7 @@ async def test_errors(each_client: Redis[Any]) -> None:
     await each_client.rpush("l", 1)
     with pytest.raises(WrongType) as wrong:
         await each_client.execute("get", "l")
-    assert (wrong.value.command, wrong.value.outcome) == ("GET", "ran")
+    assert (wrong.value.command, wrong.value.outcome) == ("GET", "not_run")
     with pytest.raises(ServerError, match="unknown command") as unknown:
         await each_client.execute("NOSUCH", "secret")
     assert "secret" not in str(unknown.value)

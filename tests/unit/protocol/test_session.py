@@ -187,6 +187,27 @@ def test_a_group_sent_anew(calls: Calls) -> None:
     assert group.future.result() == ["A", b"B"]
 
 
+def test_what_was_answered_of_a_group_is_not_sent_anew(calls: Calls) -> None:
+    group = calls.group(True, False, True, True)
+    group.payload, group.sizes = b"1224444", [1, 2, 3, 1]
+    one, two, three = (Session(lambda push: None) for _ in range(3))
+    give(one, group)
+    one.feed(b"-ERR no\r\n+B\r\n-LOADING wait\r\n")
+    assert len(group.replies) == 3
+    one.lost()
+    group.again()
+    assert (group.payload, group.weight) == (b"4444", 2), "without those that were answered, but for a last refusal"
+    give(two, group)
+    assert two.lost() == [group]
+    group.again()
+    assert (group.payload, group.weight) == (b"4444", 2)
+    give(three, group)
+    three.feed(b"+C\r\n$1\r\nD\r\n")
+    first, *others = group.future.result()
+    assert isinstance(first, ReplyError)
+    assert others == [b"B", "C", "D"]
+
+
 def test_subscribing(session: Session, calls: Calls, pushes: list[list[Any]]) -> None:
     change, after = calls.change(), calls.one()
     give(session, change, after)

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import pytest
 
 from redpoll.commands.table import FACTS
-from redpoll.errors import Unblocked
+from redpoll.errors import ProtocolViolation, Unblocked
 from redpoll.routing import blocking
 from redpoll.routing.blocking import SLICE
+from redpoll.shapes import decoded
 
 
 @pytest.mark.parametrize(
@@ -69,9 +71,12 @@ def test_from_now_on_becomes_an_id() -> None:
     words: tuple[Any, ...] = ("XREAD", "BLOCK", 0, "STREAMS", "a", "$", b"c", "$", "1-0", b"$")
     places = blocking.from_now_on(spec, words)
     assert [blocking.key_of(spec, words, at) for at in places] == ["a", b"c"]
-    assert blocking.last_id([]) == "0-0"
-    assert blocking.last_id(None) == "0-0"
-    assert blocking.last_id([[b"5-1", [b"f", b"v"]]]) == b"5-1"
+    last = partial(decoded, blocking.LAST, address="h:1")
+    assert last([]) == last(None) == b"0-0"
+    assert last([[b"5-1", [b"f", b"v"]]]) == b"5-1"
+    for wrong in (5, b"5-1", [b"5-1"], [[5, []]]):
+        with pytest.raises(ProtocolViolation, match="unexpected shape"):
+            last(wrong)
     assert blocking.replaced(words, places[0], b"5-1")[-3:] == (b"5-1", "1-0", b"$")
     assert blocking.from_now_on(FACTS["XREADGROUP"], ("XREADGROUP", "GROUP", "g", "c", "STREAMS", "s", ">")) == []
     assert blocking.from_now_on(FACTS["BLPOP"], ("BLPOP", "$", 0)) == []

@@ -91,17 +91,72 @@ async def test_no_room() -> None:
 
 
 async def test_no_room_for_more() -> None:
-    s = Setup(Settings(max_queue=2, health_check=None))
+    s = Setup(Settings(max_queue=2, overflow="fail", health_check=None))
     s.connection.paused = True
     queued = [s.run("GET", "k"), s.run("GET", "k")]
     with pytest.raises(Overloaded, match="max_queue") as error:
-        s.run("GET", "k")
+        await s.run("GET", "k")
     assert (error.value.outcome, error.value.command) == ("not_run", "GET")
     s.bound.finish()
     for call in queued:
         with pytest.raises(NotSent):
             await call
     s.watch.stop()
+
+
+async def test_the_window() -> None:
+    s = Setup(Settings(max_inflight=3, max_queue=2, health_check=None))
+    calls = [s.run("GET", str(number)) for number in range(8)]
+    group = s.bound.submit_group(
+        FACTS["GET"], wire("GET", "a") * 2, [True] * 2, timeout=None, replay=False, batch=object()
+    )
+    await turns()
+    assert list(map(_commands, s.sent())) == [1, 2], "a lone one at once, and those of the turn that fit"
+    for number in range(3, 8):
+        s.answer(b"+A\r\n")
+        assert s.sent() == [wire("GET", str(number))]
+    s.answer(b"+A\r\n")
+    assert s.sent() == [], "the group does not fit yet"
+    s.answer(b"+A\r\n")
+    assert s.sent() == [wire("GET", "a") * 2]
+    s.answer(b"+A\r\n+B\r\n+C\r\n")
+    assert [await call for call in calls] == ["A"] * 8
+    assert await group.future == ["B", "C"]
+    assert s.connection.on_read is None
+    s.watch.stop()
+
+
+def _commands(data: bytes) -> int:
+    return data.count(b"GET")
+
+
+async def test_the_servers_silence_is_judged_whatever_else_is_due() -> None:
+    s = Setup(Settings(read_timeout=0.5, write_timeout=None, health_check=None))
+    s.run("GET", "k", timeout=None)
+    assert s.watch.at <= monotonic() + 0.5
+    s.watch.stop()
+
+
+async def test_the_end_of_a_server_is_the_reply_to_shutdown() -> None:
+    for words, hung_up, text, result in (
+        (("SHUTDOWN",), True, True, "OK"),
+        (("SHUTDOWN", "NOSAVE"), True, False, b"OK"),
+        (("SHUTDOWN", b"abort"), True, True, None),
+        (("SHUTDOWN",), False, True, None),
+        (("CLIENT KILL", "ID", 1), True, True, None),
+    ):
+        s = Setup()
+        call = asyncio.create_task(s.bound.lease(FACTS[str(words[0])], words, text, 5.0, False))
+        await turns(1)
+        if hung_up:
+            s.connection.eof_received()
+        s.transport.lose()
+        if result is None:
+            with pytest.raises(OutcomeUnknown):
+                await call
+        else:
+            assert await call == result
+        s.watch.stop()
 
 
 async def test_another_loop_or_process(monkeypatch: pytest.MonkeyPatch) -> None:

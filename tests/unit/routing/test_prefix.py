@@ -88,6 +88,8 @@ def test_what_is_no_key(key: Any) -> None:
         ("XREAD", {"p:s": [["1-0", ["f", "v"]]]}, {"s": [["1-0", ["f", "v"]]]}),
         ("XREAD", [["p:s", []]], [["s", []]]),
         ("XREAD", None, None),
+        ("KEYS", 7, 7),
+        ("SCAN", ["0"], ["0"]),
     ],
 )
 def test_what_comes_back(command: str, reply: Any, wanted: Any) -> None:

@@ -75,3 +75,36 @@ def test_block_times() -> None:
     assert at_end.seconds(()) is None
     assert token.seconds(("XREAD", "block", 1500, "STREAMS", "s", "$")) == 1.5
     assert token.seconds(("XREAD", "STREAMS", "s", "$")) is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("SET", "k", "v", "GET", "IFDEQ", "short"),
+        (b"set", b"k", b"v", b"ifdeq", b"0123456789abcdef0", b"get"),
+        ("Set", "k", "v", "EX", 10, "GET", bytearray(b"IfDnE"), memoryview(b"012345678")),
+        ("SET", "k", "v", "GET", "IFDNE", 7),
+        ("SET", "k", "v", "GET", "IFDNE", "\xe9" * 16),
+        ("SET", "k", "v", "IFEQ", "IFDEQ", "IFDNE", "short"),
+    ],
+)
+def test_a_digest_that_is_answered_twice(words: tuple[Any, ...]) -> None:
+    with pytest.raises(UsageError, match="16 hexadecimal digits"):
+        classify(words, TABLE)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("SET", "k", "v"),
+        ("SET", "IFDEQ", "IFDNE"),
+        ("SET", "k", "v", "GET", "IFDEQ", "0123456789abcdef"),
+        ("SET", "k", "v", "GET", b"ifdne", b"0123456789abcdef"),
+        ("SET", "k", "v", "IFEQ", "IFDEQ", "GET"),
+        ("SET", "k", "v", "GET", "IFDEQ", 1234567890123456),
+        ("SET", "k", "v", "GET", "IFDEQ"),
+        ("GETSET", "k", "v", "IFDEQ", "short"),
+    ],
+)
+def test_other_words_of_set(words: tuple[Any, ...]) -> None:
+    assert classify(words, TABLE)[1] == words

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 import pytest
@@ -468,33 +469,156 @@ async def test_later_pieces_wait_behind_a_refused_one(network: Network, monkeypa
     assert await second.future == [3]
 
 
-async def test_readonly_takes_one_new_connection(network: Network) -> None:
+READONLY = b"-READONLY replica\r\n"
+
+
+def put(core: Core, value: str) -> asyncio.Future[Any]:
+    return core.submit(INCR, ("SET", "k", value), True, 5.0, False)
+
+
+def values(transport: FakeTransport) -> list[int]:
+    """The values that were written, in their order."""
+    return [int(value) for value in re.findall(rb"SET\r\n\$1\r\nk\r\n\$\d+\r\n(\d+)\r\n", transport.sent)]
+
+
+async def test_readonly_takes_one_new_connection_and_keeps_the_order(network: Network) -> None:
     core = await connected(network)
     old = network.last
-    calls = [incr(core) for _ in range(3)]
+    calls = [put(core, str(number)) for number in range(3)]
     await turns(1)
-    old.protocol.data_received(b"-READONLY replica\r\n")
+    old.protocol.data_received(READONLY)
+    calls.append(put(core, "3"))
+    read = get(core)
     await turns()
-    assert len(network.transports) == 2, "made before the old one is given up"
-    assert not old.closed, "it owes two replies"
-    assert network.last.sent.count(b"INCR") == 1
-    network.answer(b":1\r\n")
-    assert await calls[0] == 1
-    old.protocol.data_received(b":7\r\n-READONLY replica\r\n")
-    assert await calls[1] == 7
+    new = network.last
+    assert (len(network.transports), old.closed) == (
+        2,
+        False,
+    ), "made before the old one, which owes replies, is given up"
+    assert old.sent.count(b"GET") == 1, "reads go on"
+    old.protocol.data_received(READONLY)
+    calls.append(put(core, "4"))
+    later = get(core, "later")
+    await turns()
+    assert values(new) == [], "the old one owes a reply to a write"
+    assert b"later" in new.sent
+    old.protocol.data_received(READONLY + b"+A\r\n")
+    await turns()
     assert old.closed
-    await asyncio.sleep(0.01)
-    assert network.last.sent.count(b"INCR") == 2, "refused by the old one, it goes to the new one"
-    network.answer(b":2\r\n")
-    assert await calls[2] == 2
+    assert values(old) == [0, 1, 2]
+    assert values(new) == [0, 1, 2, 3, 4]
+    network.answer(b"+B\r\n" + b"+OK\r\n" * 5)
+    assert [await call for call in calls] == ["OK"] * 5
+    assert (await read, await later) == ("A", "B")
     assert len(network.transports) == 2
+
+
+async def test_a_refused_write_does_not_undo_a_later_one(network: Network) -> None:
+    core = await connected(network)
+    calls = [put(core, str(number)) for number in range(4)]
+    await turns(1)
+    network.answer(READONLY + b"+OK\r\n" + b"-WRONGTYPE no\r\n" + READONLY)  # it became a primary, and a replica again
+    await turns()
+    with pytest.raises(ReadOnly) as caught:
+        await calls[0]
+    assert caught.value.outcome == "not_run"
+    assert values(network.last) == [3]
+    network.answer(b"+OK\r\n")
+    assert (await calls[1], await calls[3]) == ("OK", "OK")
+
+
+async def test_nothing_of_a_batch_follows_a_piece_that_may_not_go_out_again(network: Network) -> None:
+    core = await connected(network, max_inflight=3)
+    batch = object()
+    first, other = group(core, 2, batch), put(core, "1")
+    second = group(core, 1, batch)
+    await turns(1)
+    network.answer(READONLY * 2 + b"+OK\r\n")
+    await turns()
+    for piece, kind in ((first, ReadOnly), (second, NotSent)):
+        with pytest.raises(kind) as caught:
+            await piece.future
+        assert caught.value.outcome == "not_run"
+    assert await other == "OK"
+    assert network.last.sent == b""
+
+
+async def test_pieces_of_a_batch_and_other_callers_keep_their_order(network: Network) -> None:
+    core = await connected(network, max_inflight=2)
+    old, batch = network.last, object()
+    calls: list[asyncio.Future[Any]] = []
+    for start in (0, 2, 4):
+        pieces = [encode("SET", ("SET", "k", str(start + at))) for at in range(2)]
+        made = core.submit_group(
+            *(INCR, b"".join(pieces), [True] * 2),
+            timeout=5.0,
+            replay=False,
+            batch=batch,
+            sizes=[len(piece) for piece in pieces],
+            refusable=True,
+        )
+        calls += [made.future, put(core, str(start + 100))]
+    await turns(1)
+    assert values(old) == [0, 1]
+    old.protocol.data_received(READONLY * 2)
+    for _ in range(8):
+        await turns()
+        network.answer(b"+OK\r\n" * len(core._connection.session.waiting))  # type: ignore[union-attr]  # connected
+        network.answer(b"+OK\r\n" * (core._connection.session.extra))  # type: ignore[union-attr]
+    assert values(network.last) == [0, 1, 100, 2, 3, 102, 4, 5, 104]
+    assert [await call for call in calls] == [["OK"] * 2, "OK"] * 3
+
+
+async def test_writes_do_not_wait_long_for_the_connection_before(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared, "_ANSWERING", 0.0)
+    core = await connected(network)
+    old = network.last
+    calls = [put(core, str(number)) for number in range(3)]
+    await turns(1)
+    old.protocol.data_received(READONLY)
+    await turns(8)
+    assert values(network.last) == [0]
+    old.protocol.data_received(READONLY + b"+OK\r\n")
+    with pytest.raises(ReadOnly):
+        await calls[1]
+    assert await calls[2] == "OK"
+    network.answer(b"+OK\r\n")
+    assert await calls[0] == "OK"
+
+
+async def test_writes_wait_no_longer_where_no_other_connection_is_made(network: Network) -> None:
+    core = await connected(network)
+    network.failures.append(ConnectionFailed("refused"))
+    call = put(core, "0")
+    network.answer(READONLY)
+    later = put(core, "1")
+    await turns()
+    assert values(network.last) == [0, 0, 1]
+    network.answer(READONLY + READONLY)
+    for each in (call, later):
+        with pytest.raises(ReadOnly):
+            await each
+
+
+async def test_the_connection_is_lost_while_another_one_is_made(network: Network) -> None:
+    core = await connected(network)
+    calls = [put(core, "0")]
+    network.answer(READONLY)
+    calls.append(put(core, "1"))
+    network.last.lose()
+    await turns(8)
+    assert values(network.last) == [0, 1]
+    network.answer(b"+OK\r\n" * 2)
+    assert [await call for call in calls] == ["OK"] * 2
 
 
 async def test_readonly_again_is_told(network: Network) -> None:
     core = await connected(network)
     call = incr(core)
     network.answer(b"-READONLY replica\r\n")
-    await turns()
+    await turns(8)
     network.answer(b"-READONLY replica\r\n")
     with pytest.raises(ReadOnly):
         await call
