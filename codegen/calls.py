@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any, Final, TypeAlias
 
+from redpoll import search as s
 from redpoll.errors import UsageError
 from redpoll.values import BitGet, BitIncrBy, BitSet, GrepExact, GrepGlob, GrepMatch, GrepRe
 
@@ -131,7 +132,39 @@ class _Samples:
             "str": [Sample(text)],
             "ScoreBound": [number + 0.5, Sample(f"({number}.5"), Sample("-inf"), Sample("+inf")],
         }
-        return atoms[name]
+        return atoms[name] if name in atoms else _search(text)[name]
+
+
+def _search(text: str) -> dict[str, list[object]]:
+    """Return samples of what ``redpoll.search`` builds."""
+    word, field = Sample(text), Sample(f"@{text}")
+    near = s.HybridVsimQuery(field, text.encode(), s.Knn(3), filter=word)
+    steps: list[object] = [
+        s.Load(), s.Load([field]), s.GroupBy(field, s.reducers.count(as_=word)), s.SortBy(s.Desc(field), max=2),
+        s.Apply(word, word), s.Filter(word), s.Limit(0, 5),
+    ]  # fmt: skip
+    return {
+        "AggregateRequest": [s.AggregateRequest(word, [s.Limit(0, 5)], verbatim=True)],
+        "Cursor": [s.Cursor(), s.Cursor(7, 8)],
+        "Field": [
+            s.TextField(word, sortable=True, unf=True, noindex=True, withsuffixtrie=True), s.TagField(word, as_=word, indexempty=True),
+            s.NumericField(word, indexmissing=True), s.GeoField(word), s.GeoShapeField(word, coord_system="FLAT"),
+            s.VectorField(word, "HNSW", type="FLOAT32", dim=2, distance_metric="L2", m=4),
+        ],
+        "GeoFilter": [s.GeoFilter(word, 1.5, 2.5, 3, unit) for unit in ("m", "km", "mi", "ft")],
+        "Highlight": [s.Highlight([word], tags=(word, word))],
+        "HybridQuery": [s.HybridQuery(word, near), s.HybridQuery(word, near, [s.Load()], combine=s.Linear(0.5, 0.5))],
+        "IndexDefinition": [
+            s.IndexDefinition(word, on="JSON", score=0.5, indexall=True, language_field=word, score_field=word),
+            s.IndexDefinition(on="HASH", filter=word, language=word, payload_field=word, indexall=False),
+        ],
+        "Named": [(word, word), word],
+        "NumericFilter": [s.NumericFilter(word, 1, "(2")],
+        "Query": [s.Query(word, nocontent=True, withscores=True)],
+        "SortKey": [word, s.Desc(word), s.Asc(word)],
+        "Step": steps,
+        "Summarize": [s.Summarize(), s.Summarize([word], frags=2, len=3, separator=word)],
+    }  # fmt: skip
 
 
 def _elements(node: ast.expr) -> Sequence[ast.expr]:

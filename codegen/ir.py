@@ -88,11 +88,15 @@ Step: TypeAlias = Words | When | Each | Check
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The value of one reply shape: its static type over ``S``, and the source of its decoder (None: as parsed)."""
+    """The value of one reply shape: its static type over ``S``, and the source of its decoder (None: as parsed).
+
+    With ``by_words`` the source is of a function that takes a call's words and returns the decoder.
+    """
 
     type: str
     decode: str | None = None
     raw: bool = False
+    by_words: bool = False
 
 
 @dataclass(frozen=True, slots=True)

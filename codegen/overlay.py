@@ -20,11 +20,13 @@ The other keys:
 - ``flatten``: optional blocks whose parts become single keywords instead of one tuple.
 - ``variadic = false``: the last collection is a parameter, not ``*args``.
 - ``spread = true``: each of ``*args`` may be a collection, as is always so for keys.
-- ``signature``, ``overloads``, ``encode``: a handwritten parameter list, its overloads, and the encoder's lines.
+- ``signature``, ``overloads``, ``encode``: a handwritten parameter list, its overloads (with `` -> type`` behind one that
+  returns another type than the method), and the encoder's lines.
 - ``checks``: a list of ``{refuse = condition, say = message}``: what the spec cannot say of arguments together. The
   condition is Python over the parameters.
 - ``reply``: an expression, or a list of ``{when = [parameters], is = expression}``, the last without ``when``; with
   ``text = false``, there or beside it, the reply is read as bytes on every client, as it may hold what is no text.
+  ``by_words(name)``: the function takes the call's words and returns the decoder.
 - ``facts.NAME = {is, why}``: keys, blocking, replay, cacheable, dedicated, key_patterns, key_replies.
 
 An entry or a part that nothing uses is an error.

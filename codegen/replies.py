@@ -109,7 +109,16 @@ def _union(parts: Sequence[Reply]) -> Reply:
     return Reply(" | ".join(types), None, _raw(parts))
 
 
+def _by_words(parts: Sequence[Reply]) -> Reply:
+    """A decoder that a function chooses by the call's words: of one that is annotated to return a ``Decoder``."""
+    found = re.fullmatch(r"Decoder\[(.*)\]", parts[0].type)
+    if found is None or parts[0].decode is None:
+        raise ReplyError(f"by_words needs a function that returns a Decoder, not {parts[0].type}")
+    return Reply(found[1], parts[0].decode, by_words=True)
+
+
 _COMBINATORS: Final = {
+    "by_words": _by_words,
     "list": _list,
     "map": _map,
     "opt": _opt,
@@ -140,7 +149,10 @@ def bespoke() -> dict[str, Bespoke]:
         late = "from redpoll.records" in text
         for node in ast.parse(text).body:
             if isinstance(node, ast.FunctionDef) and node.returns is not None and not node.name.startswith("_"):
-                source = f"lambda reply: d.{path.stem}.{node.name}(reply)" if late else f"d.{node.name}"
+                source = f"d.{node.name}"
+                if late:
+                    given = node.args.args[0].arg
+                    source = f"lambda {given}: d.{path.stem}.{node.name}({given})"
                 found[node.name] = Bespoke(re.sub(r"\bText\b", "S", ast.unparse(node.returns)), source)
     return found
 
@@ -156,6 +168,14 @@ def record_modules() -> dict[str, str]:
             elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
                 found[node.target.id] = path.stem
     return found
+
+
+@cache
+def search_names() -> frozenset[str]:
+    """Return the classes and aliases of ``redpoll.search``, which parameters may be annotated with."""
+    source = (DECODERS.parent / "search" / "__init__.py").read_text(encoding="utf-8")
+    listed = next(node.value for node in ast.parse(source).body if isinstance(node, ast.Assign))
+    return frozenset(name for name in ast.literal_eval(listed) if name[0].isupper())
 
 
 def from_schema(schema: Mapping[str, Any] | None) -> str:

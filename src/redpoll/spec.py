@@ -242,3 +242,29 @@ class Spec(Generic[T]):
         """Yield the index in ``words`` of each key of this call."""
         for keys in self.keys:
             yield from keys.positions(words)
+
+
+class Shapes(Generic[T]):
+    """A command whose reply can only be read with the call's words at hand: one ``Spec`` a way to read it.
+
+    Args:
+        name: as in ``Spec``.
+        decoder: takes the words of a call, and returns one of a few decoders.
+        facts: the others of ``Spec``, for all of them.
+    """
+
+    __slots__ = ("_decoder", "_facts", "_made", "_name")
+
+    def __init__(self, name: str, decoder: Callable[[Sequence[Arg]], Decoder[T]], **facts: Any) -> None:
+        self._name = name
+        self._decoder = decoder
+        self._facts = facts
+        self._made: dict[Decoder[T], Spec[T]] = {}
+
+    def of(self, words: Sequence[Arg]) -> Spec[T]:
+        """Return the spec for a call."""
+        decode = self._decoder(words)
+        spec = self._made.get(decode)
+        if spec is None:
+            spec = self._made[decode] = Spec(self._name, decode, **self._facts)
+        return spec

@@ -54,6 +54,19 @@ def test_types_and_decoders(expression: str, type_: str, decode: str | None) -> 
     assert parse(expression) == Reply(type_, decode)
 
 
+def test_a_decoder_that_the_words_choose() -> None:
+    reply = parse("by_words(search_reply)")
+    assert reply == Reply("SearchResult[S]", "lambda words: d.search.search_reply(words)", by_words=True)
+    for expression in ("by_words(aggregate_reply)", "by_words(text)"):
+        with pytest.raises(ReplyError, match="by_words needs a function that returns a Decoder"):
+            parse(expression)
+
+
+def test_annotations_of_search() -> None:
+    assert {"Query", "Step", "TextField"} <= replies.search_names()
+    assert not {name for name in replies.search_names() if name[0].islower()}
+
+
 @pytest.mark.parametrize(
     ("expression", "raw"),
     [
@@ -242,3 +255,34 @@ def test_a_raw_reply_is_raw_in_the_constant_and_in_the_table() -> None:
 def test_a_builtin_that_a_method_shadows_is_named_in_full() -> None:
     made = make(command("SET", KEY), command("SMEMBERS", KEY), reply=(ReplyCase((), "set(text)"),))
     assert made.signature("set") == "(key: Key, /) -> builtins.set[S]"
+
+
+def test_a_reply_that_depends_on_the_words_of_its_call() -> None:
+    made = make(
+        command("FT.SEARCH", leaf("index"), leaf("query")),
+        signature=("index: Value", "query: Value", "*", "nocontent: bool = False"),
+        encode="words += (index, query)\nif nocontent:\n    words.append('NOCONTENT')",
+        reply=(ReplyCase((), "by_words(search_reply)"),),
+    )
+    assert made.signature("ft_search").endswith("nocontent: bool=False) -> SearchResult[S]")
+    words = made.words("ft_search", "idx", "q", nocontent=True)
+    shapes = made.spaces["string"]["FT_SEARCH"]
+    assert shapes.of(words) is shapes.of(("FT.SEARCH", "other", "q", "NOCONTENT"))
+    assert shapes.of(words).decode([1, "d1"]).documents[0].id == "d1"
+    assert shapes.of(words[:3]) is not shapes.of(words)
+
+
+def test_an_overload_may_say_what_it_returns() -> None:
+    made = make(
+        command("GET", KEY),
+        signature=("query: Query | Step",),
+        overloads=("query: Query -> int", "query: Step"),
+        encode="words.append(0)",
+        reply=(ReplyCase((), "union(int, text)"),),
+    )
+    assert made.signatures("get") == [
+        "(query: Query) -> int",
+        "(query: Step) -> int | S",
+        "(query: Query | Step) -> int | S",
+    ]
+    assert "if TYPE_CHECKING:\n    from redpoll.search import Query, Step\n" in made.files["string.py"]

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get
 
 from typing_extensions import override
 
-from redpoll import records
+from redpoll import records, search
 from redpoll import types as types_
 
 PLAIN = (bool, int, float, str, bytes)
@@ -24,7 +24,9 @@ def _records() -> dict[str, Any]:
     modules = [
         importlib.import_module(f"{records.__name__}.{found.name}") for found in pkgutil.iter_modules(records.__path__)
     ]
-    return {name: value for module in [types_, *modules] for name, value in vars(module).items() if name[0] != "_"}
+    return {
+        name: value for module in [types_, search, *modules] for name, value in vars(module).items() if name[0] != "_"
+    }
 
 
 NAMES = _records()

@@ -22,7 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "types"),  # L0: no I/O, no imports upward
     ("values",),
     ("events", "arguments", "reconnect"),
-    ("options",),
+    ("options", "search"),
     ("spec",),  # L1: sans-IO
     ("records", "faces", "shapes"),
     ("decoders", "protocol"),

@@ -3,66 +3,168 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, overload
 
 from redpoll import arguments as _a
+from redpoll import decoders as d
 from redpoll.faces import AwaitedFace, Queued, QueuedFace
-from redpoll.spec import KeyRange, Spec
-from redpoll.types import Arg, Key, Many, S, Value
+from redpoll.spec import KeyRange, Shapes, Spec
+from redpoll.types import Arg, Key, Many, Milliseconds, Pairs, S, Seconds, Text, Value
 
-FT_AGGREGATE: Final[Spec[Any]] = Spec("FT.AGGREGATE", replay=True)
-FT_ALIASADD: Final[Spec[Any]] = Spec("FT.ALIASADD")
-FT_ALIASDEL: Final[Spec[Any]] = Spec("FT.ALIASDEL")
-FT_ALIASLIST: Final[Spec[Any]] = Spec("FT.ALIASLIST", replay=True)
-FT_ALIASUPDATE: Final[Spec[Any]] = Spec("FT.ALIASUPDATE")
-FT_ALTER: Final[Spec[Any]] = Spec("FT.ALTER")
-FT_CONFIG_GET: Final[Spec[Any]] = Spec("FT.CONFIG GET", replay=True)
-FT_CONFIG_HELP: Final[Spec[Any]] = Spec("FT.CONFIG HELP", replay=True)
-FT_CONFIG_SET: Final[Spec[Any]] = Spec("FT.CONFIG SET")
-FT_CREATE: Final[Spec[Any]] = Spec("FT.CREATE")
-FT_CURSOR_DEL: Final[Spec[Any]] = Spec("FT.CURSOR DEL", request_policy="special")
-FT_CURSOR_READ: Final[Spec[Any]] = Spec("FT.CURSOR READ", request_policy="special")
-FT_DICTADD: Final[Spec[Any]] = Spec("FT.DICTADD")
-FT_DICTDEL: Final[Spec[Any]] = Spec("FT.DICTDEL")
-FT_DICTDUMP: Final[Spec[Any]] = Spec("FT.DICTDUMP", replay=True)
-FT_DROPINDEX: Final[Spec[Any]] = Spec("FT.DROPINDEX")
-FT_EXPLAIN: Final[Spec[Any]] = Spec("FT.EXPLAIN", replay=True)
-FT_EXPLAINCLI: Final[Spec[Any]] = Spec("FT.EXPLAINCLI", replay=True)
-FT_HYBRID: Final[Spec[Any]] = Spec("FT.HYBRID", replay=True)
-FT_INFO: Final[Spec[Any]] = Spec("FT.INFO", replay=True)
-FT_PROFILE: Final[Spec[Any]] = Spec("FT.PROFILE", replay=True)
-FT_SEARCH: Final[Spec[Any]] = Spec("FT.SEARCH", replay=True)
-FT_SPELLCHECK: Final[Spec[Any]] = Spec("FT.SPELLCHECK", replay=True)
-FT_SUGADD: Final[Spec[Any]] = Spec("FT.SUGADD", keys=(KeyRange(1, 1),))
-FT_SUGDEL: Final[Spec[Any]] = Spec("FT.SUGDEL", keys=(KeyRange(1, 1),))
-FT_SUGGET: Final[Spec[Any]] = Spec("FT.SUGGET", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
-FT_SUGLEN: Final[Spec[Any]] = Spec("FT.SUGLEN", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
-FT_SYNDUMP: Final[Spec[Any]] = Spec("FT.SYNDUMP", replay=True)
-FT_SYNUPDATE: Final[Spec[Any]] = Spec("FT.SYNUPDATE")
-FT_TAGVALS: Final[Spec[Any]] = Spec("FT.TAGVALS", replay=True)
-FT__LIST: Final[Spec[Any]] = Spec("FT._LIST", replay=True)
+if TYPE_CHECKING:
+    from redpoll.records.search import AggregateResult, HybridResult, IndexInfo, ProfileResult, SearchResult
+    from redpoll.search import (
+        AggregateRequest,
+        Cursor,
+        Field,
+        GeoFilter,
+        Highlight,
+        HybridQuery,
+        IndexDefinition,
+        Named,
+        NumericFilter,
+        Query,
+        SortKey,
+        Step,
+        Summarize,
+    )
+
+FT_AGGREGATE: Final[Spec[AggregateResult[Text]]] = Spec(
+    "FT.AGGREGATE", lambda reply: d.search.aggregate_reply(reply), replay=True
+)
+FT_ALIASADD: Final[Spec[bool]] = Spec("FT.ALIASADD", d.ok)
+FT_ALIASDEL: Final[Spec[bool]] = Spec("FT.ALIASDEL", d.ok)
+FT_ALIASLIST: Final[Spec[set[Text]]] = Spec("FT.ALIASLIST", d.set_of(None), replay=True)
+FT_ALIASUPDATE: Final[Spec[bool]] = Spec("FT.ALIASUPDATE", d.ok)
+FT_ALTER: Final[Spec[bool]] = Spec("FT.ALTER", d.ok)
+FT_CONFIG_GET: Final[Spec[dict[str, str | None]]] = Spec(
+    "FT.CONFIG GET", lambda reply: d.search_index.search_settings(reply), replay=True
+)
+FT_CONFIG_HELP: Final[Spec[dict[str, dict[str, str | None]]]] = Spec(
+    "FT.CONFIG HELP", lambda reply: d.search_index.search_settings_help(reply), replay=True
+)
+FT_CONFIG_SET: Final[Spec[bool]] = Spec("FT.CONFIG SET", d.ok)
+FT_CREATE: Final[Spec[bool]] = Spec("FT.CREATE", d.ok)
+FT_CURSOR_DEL: Final[Spec[bool]] = Spec("FT.CURSOR DEL", d.ok, request_policy="special")
+FT_CURSOR_READ: Final[Spec[AggregateResult[Text]]] = Spec(
+    "FT.CURSOR READ", lambda reply: d.search.aggregate_reply(reply), request_policy="special"
+)
+FT_DICTADD: Final[Spec[int]] = Spec("FT.DICTADD")
+FT_DICTDEL: Final[Spec[int]] = Spec("FT.DICTDEL")
+FT_DICTDUMP: Final[Spec[set[Text]]] = Spec("FT.DICTDUMP", d.set_of(None), replay=True)
+FT_DROPINDEX: Final[Spec[bool]] = Spec("FT.DROPINDEX", d.ok)
+FT_EXPLAIN: Final[Spec[Text]] = Spec("FT.EXPLAIN", replay=True)
+FT_EXPLAINCLI: Final[Spec[list[Text]]] = Spec("FT.EXPLAINCLI", replay=True)
+FT_HYBRID: Final[Spec[HybridResult[Text]]] = Spec("FT.HYBRID", lambda reply: d.search.hybrid_reply(reply), replay=True)
+FT_INFO: Final[Spec[IndexInfo]] = Spec("FT.INFO", lambda reply: d.search_index.index_info(reply), replay=True)
+FT_PROFILE: Final[
+    Shapes[ProfileResult[SearchResult[Text]] | ProfileResult[AggregateResult[Text]] | ProfileResult[HybridResult[Text]]]
+] = Shapes("FT.PROFILE", lambda words: d.search.profile_reply(words), replay=True)
+FT_SEARCH: Final[Shapes[SearchResult[Text]]] = Shapes(
+    "FT.SEARCH", lambda words: d.search.search_reply(words), replay=True
+)
+FT_SPELLCHECK: Final[Spec[dict[Text, list[tuple[Text, float]]]]] = Spec(
+    "FT.SPELLCHECK", lambda reply: d.search_index.spelling(reply), replay=True
+)
+FT_SUGADD: Final[Spec[int]] = Spec("FT.SUGADD", keys=(KeyRange(1, 1),))
+FT_SUGDEL: Final[Spec[bool]] = Spec("FT.SUGDEL", d.flag, keys=(KeyRange(1, 1),))
+FT_SUGGET: Final[Spec[list[Text]]] = Spec("FT.SUGGET", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
+FT_SUGGET_WITHPAYLOADS: Final[Spec[list[tuple[Text, Text | None]]]] = Spec(
+    "FT.SUGGET", d.pairs_of(None, None), keys=(KeyRange(1, 1),), replay=True, cacheable=True
+)
+FT_SUGGET_WITHSCORES: Final[Spec[list[tuple[Text, float]]]] = Spec(
+    "FT.SUGGET", d.pairs_of(None, d.to_float), keys=(KeyRange(1, 1),), replay=True, cacheable=True
+)
+FT_SUGGET_WITHSCORES_WITHPAYLOADS: Final[Spec[list[tuple[Text, float, Text | None]]]] = Spec(
+    "FT.SUGGET", lambda reply: d.search_index.suggestions(reply), keys=(KeyRange(1, 1),), replay=True, cacheable=True
+)
+FT_SUGLEN: Final[Spec[int]] = Spec("FT.SUGLEN", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
+FT_SYNDUMP: Final[Spec[dict[Text, list[Text]]]] = Spec("FT.SYNDUMP", d.as_map, replay=True)
+FT_SYNUPDATE: Final[Spec[bool]] = Spec("FT.SYNUPDATE", d.ok)
+FT_TAGVALS: Final[Spec[set[Text]]] = Spec("FT.TAGVALS", d.set_of(None), replay=True)
+FT__LIST: Final[Spec[set[Text]]] = Spec("FT._LIST", d.set_of(None), replay=True)
 
 
-def encode_ft_aggregate(index: Value, query: Value, args: tuple[Value, ...]) -> tuple[Arg, ...]:
+def encode_ft_aggregate(
+    index: Value,
+    query: Value | AggregateRequest,
+    steps: tuple[Step, ...],
+    verbatim: bool,
+    scorer: Value | None,
+    addscores: bool,
+    timeout: Milliseconds | None,
+    cursor: Cursor | None,
+    params: Pairs[str, Value] | None,
+    dialect: int | None,
+) -> tuple[Arg, ...]:
     """Return the words of FT.AGGREGATE."""
     words: list[Arg] = ["FT.AGGREGATE"]
-    words += (index, query, *args)
+    from redpoll.search import encode as _s
+
+    words += (
+        index,
+        *_s.aggregate(
+            "FT.AGGREGATE",
+            query,
+            steps=steps,
+            verbatim=verbatim,
+            scorer=scorer,
+            addscores=addscores,
+            timeout=timeout,
+            cursor=cursor,
+            params=params,
+            dialect=dialect,
+        ),
+    )
     return tuple(words)
 
 
-def encode_ft_alter(index: Value, field: Value, options: Value, skipinitialscan: bool) -> tuple[Arg, ...]:
+def encode_ft_alter(index: Value, schema: Field | Many[Field], skipinitialscan: bool) -> tuple[Arg, ...]:
     """Return the words of FT.ALTER."""
-    words: list[Arg] = ["FT.ALTER", index]
+    words: list[Arg] = ["FT.ALTER"]
+    from redpoll.search import encode as _s
+
+    words.append(index)
     if skipinitialscan:
         words.append("SKIPINITIALSCAN")
-    words += ("SCHEMA", "ADD", field, options)
+    words += ("SCHEMA", "ADD", *_s.schema("FT.ALTER", schema))
     return tuple(words)
 
 
-def encode_ft_create(index: Value, args: tuple[Value, ...]) -> tuple[Arg, ...]:
+def encode_ft_create(
+    index: Value,
+    schema: Field | Many[Field],
+    definition: IndexDefinition | None,
+    maxtextfields: bool,
+    temporary: Seconds | None,
+    nooffsets: bool,
+    nohl: bool,
+    nofields: bool,
+    nofreqs: bool,
+    stopwords: Many[Value] | None,
+    skipinitialscan: bool,
+) -> tuple[Arg, ...]:
     """Return the words of FT.CREATE."""
     words: list[Arg] = ["FT.CREATE"]
-    words += (index, *args)
+    from redpoll.search import encode as _s
+
+    seconds = None if temporary is None else _a.seconds(temporary)
+    words += (
+        index,
+        *_s.create(
+            "FT.CREATE",
+            schema,
+            definition,
+            maxtextfields=maxtextfields,
+            temporary=seconds,
+            nooffsets=nooffsets,
+            nohl=nohl,
+            nofields=nofields,
+            nofreqs=nofreqs,
+            stopwords=stopwords,
+            skipinitialscan=skipinitialscan,
+        ),
+    )
     return tuple(words)
 
 
@@ -112,31 +214,91 @@ def encode_ft_explaincli(index: Value, query: Value, dialect: int | None) -> tup
     return tuple(words)
 
 
-def encode_ft_hybrid(index: Value, args: tuple[Value, ...]) -> tuple[Arg, ...]:
+def encode_ft_hybrid(index: Value, query: HybridQuery) -> tuple[Arg, ...]:
     """Return the words of FT.HYBRID."""
     words: list[Arg] = ["FT.HYBRID"]
-    words += (index, *args)
+    from redpoll.search import encode as _s
+
+    words += (index, *_s.hybrid("FT.HYBRID", query))
     return tuple(words)
 
 
-def encode_ft_profile(
-    index: Value, querytype: Literal["SEARCH", "AGGREGATE", "HYBRID"], query: tuple[Value, ...], limited: bool
-) -> tuple[Arg, ...]:
+def encode_ft_profile(index: Value, query: Query | AggregateRequest | HybridQuery, limited: bool) -> tuple[Arg, ...]:
     """Return the words of FT.PROFILE."""
     words: list[Arg] = ["FT.PROFILE"]
-    if querytype not in ("SEARCH", "AGGREGATE", "HYBRID"):
-        raise _a.not_one_of("FT.PROFILE", "querytype", ("SEARCH", "AGGREGATE", "HYBRID"))
-    words += (index, querytype)
-    if limited:
-        words.append("LIMITED")
-    words += ("QUERY", *query)
+    from redpoll.search import encode as _s
+
+    words += (index, *_s.profile("FT.PROFILE", query, limited))
     return tuple(words)
 
 
-def encode_ft_search(index: Value, query: Value, args: tuple[Value, ...]) -> tuple[Arg, ...]:
+def encode_ft_search(
+    index: Value,
+    query: Value | Query,
+    nocontent: bool,
+    verbatim: bool,
+    nostopwords: bool,
+    withscores: bool,
+    withpayloads: bool,
+    withsortkeys: bool,
+    filter: NumericFilter | Many[NumericFilter] | None,
+    geofilter: GeoFilter | Many[GeoFilter] | None,
+    inkeys: Many[Key] | None,
+    infields: Many[Value] | None,
+    return_: Many[Named] | None,
+    summarize: Summarize | bool,
+    highlight: Highlight | bool,
+    slop: int | None,
+    timeout: Milliseconds | None,
+    inorder: bool,
+    language: Value | None,
+    expander: Value | None,
+    scorer: Value | None,
+    explainscore: bool,
+    payload: Value | None,
+    sortby: SortKey | None,
+    withcount: bool,
+    limit: tuple[int, int] | None,
+    params: Pairs[str, Value] | None,
+    dialect: int | None,
+) -> tuple[Arg, ...]:
     """Return the words of FT.SEARCH."""
     words: list[Arg] = ["FT.SEARCH"]
-    words += (index, query, *args)
+    from redpoll.search import encode as _s
+
+    words += (
+        index,
+        *_s.search(
+            "FT.SEARCH",
+            query,
+            nocontent=nocontent,
+            verbatim=verbatim,
+            nostopwords=nostopwords,
+            withscores=withscores,
+            withpayloads=withpayloads,
+            withsortkeys=withsortkeys,
+            filter=filter,
+            geofilter=geofilter,
+            inkeys=inkeys,
+            infields=infields,
+            return_=return_,
+            summarize=summarize,
+            highlight=highlight,
+            slop=slop,
+            timeout=timeout,
+            inorder=inorder,
+            language=language,
+            expander=expander,
+            scorer=scorer,
+            explainscore=explainscore,
+            payload=payload,
+            sortby=sortby,
+            withcount=withcount,
+            limit=limit,
+            params=params,
+            dialect=dialect,
+        ),
+    )
     return tuple(words)
 
 
@@ -144,29 +306,20 @@ def encode_ft_spellcheck(
     index: Value,
     query: Value,
     distance: int | None,
-    inclusion: Literal["INCLUDE", "EXCLUDE"] | None,
-    dictionary: Value | None,
-    terms: Many[Value] | None,
+    include: Value | Many[Value] | None,
+    exclude: Value | Many[Value] | None,
     dialect: int | None,
 ) -> tuple[Arg, ...]:
     """Return the words of FT.SPELLCHECK."""
-    if inclusion is not None and _a.no_token(inclusion, ("INCLUDE", "EXCLUDE")):
-        raise _a.not_one_of("FT.SPELLCHECK", "inclusion", ("INCLUDE", "EXCLUDE"))
-    if _a.count({inclusion is not None, dictionary is not None}) != 1:
-        raise _a.all_or_none("FT.SPELLCHECK", ("inclusion", "dictionary"))
-    if terms is not None and (not (inclusion is not None and dictionary is not None)):
-        raise _a.requires("FT.SPELLCHECK", "terms", "inclusion")
-    words: list[Arg] = ["FT.SPELLCHECK", index, query]
+    if distance is not None and (not 1 <= distance <= 4):
+        raise _a.refused("FT.SPELLCHECK", "distance must be from 1 to 4")
+    words: list[Arg] = ["FT.SPELLCHECK"]
+    from redpoll.search import encode as _s
+
+    words += (index, query)
     if distance is not None:
         words += ("DISTANCE", distance)
-    if inclusion is not None and dictionary is not None:
-        words += ("TERMS", inclusion, dictionary)
-        if terms is not None:
-            if _a.no_collection(terms):
-                raise _a.not_a_collection("FT.SPELLCHECK", "terms")
-            if not terms:
-                raise _a.empty("FT.SPELLCHECK", "terms")
-            words += terms
+    words += (*_s.dictionaries("INCLUDE", include), *_s.dictionaries("EXCLUDE", exclude))
     if dialect is not None:
         words += ("DIALECT", dialect)
     return tuple(words)
@@ -216,27 +369,49 @@ class SearchCommands(AwaitedFace[S]):
 
     __slots__ = ()
 
-    async def ft_aggregate(self, index: Value, query: Value, *args: Value) -> Any:
+    async def ft_aggregate(
+        self,
+        index: Value,
+        query: Value | AggregateRequest,
+        *steps: Step,
+        verbatim: bool = False,
+        scorer: Value | None = None,
+        addscores: bool = False,
+        timeout: Milliseconds | None = None,
+        cursor: Cursor | None = None,
+        params: Pairs[str, Value] | None = None,
+        dialect: int | None = None,
+    ) -> AggregateResult[S]:
         """Run a query and group, compute, sort and reduce its matches into rows.
 
         ``FT.AGGREGATE index query [VERBATIM] [LOAD count field [field ...]] [TIMEOUT timeout] [LOAD *] [GROUPBY nargs property [property ...] [REDUCE <<COUNT|COUNT_DISTINCT|COUNT_DISTINCTISH|SUM|MIN|MAX|AVG|STDDEV|QUANTILE|TOLIST|FIRST_VALUE|RANDOM_SAMPLE> nargs arg [arg ...]|COLLECT nargs <FIELDS num_fields field [field ...]|FIELDS *> [SORTBY nargs field [ASC|DESC] [field [ASC|DESC] ...]] [LIMIT offset count] [DISTINCT]> [AS name] [REDUCE <<COUNT|COUNT_DISTINCT|COUNT_DISTINCTISH|SUM|MIN|MAX|AVG|STDDEV|QUANTILE|TOLIST|FIRST_VALUE|RANDOM_SAMPLE> nargs arg [arg ...]|COLLECT nargs <FIELDS num_fields field [field ...]|FIELDS *> [SORTBY nargs field [ASC|DESC] [field [ASC|DESC] ...]] [LIMIT offset count] [DISTINCT]> [AS name] ...]] [GROUPBY nargs property [property ...] [REDUCE <<COUNT|COUNT_DISTINCT|COUNT_DISTINCTISH|SUM|MIN|MAX|AVG|STDDEV|QUANTILE|TOLIST|FIRST_VALUE|RANDOM_SAMPLE> nargs arg [arg ...]|COLLECT nargs <FIELDS num_fields field [field ...]|FIELDS *> [SORTBY nargs field [ASC|DESC] [field [ASC|DESC] ...]] [LIMIT offset count] [DISTINCT]> [AS name] [REDUCE <<COUNT|COUNT_DISTINCT|COUNT_DISTINCTISH|SUM|MIN|MAX|AVG|STDDEV|QUANTILE|TOLIST|FIRST_VALUE|RANDOM_SAMPLE> nargs arg [arg ...]|COLLECT nargs <FIELDS num_fields field [field ...]|FIELDS *> [SORTBY nargs field [ASC|DESC] [field [ASC|DESC] ...]] [LIMIT offset count] [DISTINCT]> [AS name] ...]] ...]] [SORTBY nargs [property <ASC|DESC> [property <ASC|DESC> ...]] [MAX num]] [APPLY exists log abs ceil floor log2 exp sqrt upper lower startswith contains strlen substr format matched_terms split timefmt parsetime day hour minute month dayofweek dayofmonth dayofyear year monthofyear geodistance AS name [APPLY exists log abs ceil floor log2 exp sqrt upper lower startswith contains strlen substr format matched_terms split timefmt parsetime day hour minute month dayofweek dayofmonth dayofyear year monthofyear geodistance AS name ...]] [LIMIT offset num] [FILTER filter] [WITHCURSOR [COUNT read_size] [MAXIDLE idle_time]] [PARAMS nargs name value [name value ...]] [DIALECT dialect]``
 
         Args:
             index: text, bytes or a number.
-            query: text, bytes or a number.
-            args: any number of them: text, bytes or a number.
+            query: text in the language of queries, or an ``AggregateRequest`` of ``redpoll.search``.
+            steps: any number of them: ``Load``, ``GroupBy``, ``SortBy``, ``Apply``, ``Filter`` or ``Limit`` of ``redpoll.search``, in their order.
+            verbatim: off by default.
+            scorer: text, bytes or a number.
+            addscores: off by default.
+            timeout: whole milliseconds, or a timedelta.
+            cursor: ``Cursor`` of ``redpoll.search``: rows come in parts.
+            params: a mapping.
+            dialect: a whole number.
 
         Returns:
-            ``Any``
+            ``AggregateResult[S]``
 
         Complexity: O(1).
         Since RediSearch 1.1.0.
         See https://redis.io/docs/latest/commands/ft.aggregate/
         Not yet confirmed on a live server.
         """
-        return await self._run(FT_AGGREGATE, encode_ft_aggregate(index, query, args))
+        return await self._run(
+            FT_AGGREGATE,
+            encode_ft_aggregate(index, query, steps, verbatim, scorer, addscores, timeout, cursor, params, dialect),
+        )
 
-    async def ft_aliasadd(self, alias: Value, index: Value) -> Any:
+    async def ft_aliasadd(self, alias: Value, index: Value) -> bool:
         """Make another name point to an index; fail where the name is in use.
 
         ``FT.ALIASADD alias index``
@@ -246,7 +421,7 @@ class SearchCommands(AwaitedFace[S]):
             index: text, bytes or a number.
 
         Returns:
-            ``Any``
+            ``bool``
 
         Complexity: O(1).
         Since RediSearch 1.0.0.
@@ -255,7 +430,7 @@ class SearchCommands(AwaitedFace[S]):
         """
         return await self._run(FT_ALIASADD, ("FT.ALIASADD", alias, index))
 
-    async def ft_aliasdel(self, alias: Value) -> Any:
+    async def ft_aliasdel(self, alias: Value) -> bool:
         """Remove an alternative index name, leaving the index as it is.
 
         ``FT.ALIASDEL alias``
@@ -264,7 +439,7 @@ class SearchCommands(AwaitedFace[S]):
             alias: text, bytes or a number.
 
         Returns:
-            ``Any``
+            ``bool``
 
         Complexity: O(1).
         Since RediSearch 1.0.0.
@@ -273,7 +448,7 @@ class SearchCommands(AwaitedFace[S]):
         """
         return await self._run(FT_ALIASDEL, ("FT.ALIASDEL", alias))
 
-    async def ft_aliaslist(self, index: Value) -> Any:
+    async def ft_aliaslist(self, index: Value) -> set[S]:
         """Return the alternative names that point to one index.
 
         ``FT.ALIASLIST index``
@@ -282,7 +457,7 @@ class SearchCommands(AwaitedFace[S]):
             index: text, bytes or a number.
 
         Returns:
-            ``Any``
+            ``set[S]``
 
         Complexity: O(N).
         Since RediSearch 8.10.0.
@@ -291,7 +466,7 @@ class SearchCommands(AwaitedFace[S]):
         """
         return await self._run(FT_ALIASLIST, ("FT.ALIASLIST", index))
 
-    async def ft_aliasupdate(self, alias: Value, index: Value) -> Any:
+    async def ft_aliasupdate(self, alias: Value, index: Value) -> bool:
         """Make an alternative name point to this index, taking it from another if need be.
 
         ``FT.ALIASUPDATE alias index``
@@ -301,7 +476,7 @@ class SearchCommands(AwaitedFace[S]):
             index: text, bytes or a number.
 
         Returns:
-            ``Any``
+            ``bool``
 
         Complexity: O(1).
         Since RediSearch 1.0.0.
@@ -310,28 +485,27 @@ class SearchCommands(AwaitedFace[S]):
         """
         return await self._run(FT_ALIASUPDATE, ("FT.ALIASUPDATE", alias, index))
 
-    async def ft_alter(self, index: Value, field: Value, options: Value, *, skipinitialscan: bool = False) -> Any:
+    async def ft_alter(self, index: Value, schema: Field | Many[Field], *, skipinitialscan: bool = False) -> bool:
         """Extend the schema of an existing index by one field and its options.
 
         ``FT.ALTER index [SKIPINITIALSCAN] SCHEMA ADD field options``
 
         Args:
             index: text, bytes or a number.
-            field: text, bytes or a number.
-            options: text, bytes or a number.
-            skipinitialscan: add ``SKIPINITIALSCAN``.
+            schema: ``TextField`` or another field of ``redpoll.search``, or several.
+            skipinitialscan: off by default.
 
         Returns:
-            ``Any``
+            ``bool``
 
         Complexity: O(N).
         Since RediSearch 1.0.0.
         See https://redis.io/docs/latest/commands/ft.alter/
         Not yet confirmed on a live server.
         """
-        return await self._run(FT_ALTER, encode_ft_alter(index, field, options, skipinitialscan))
+        return await self._run(FT_ALTER, encode_ft_alter(index, schema, skipinitialscan))
 
-    async def ft_config_get(self, option: Value) -> Any:
+    async def ft_config_get(self, option: Value) -> dict[str, str | None]:
         """Return query engine settings by name, or all of them for an asterisk.
 
         ``FT.CONFIG GET option``
@@ -340,7 +514,7 @@ class SearchCommands(AwaitedFace[S]):
             option: text, bytes or a number.
 
         Returns:
-            ``Any``
+            ``dict[str, str | None]``
 
         Complexity: O(1).
         Since RediSearch 1.0.0.
@@ -350,7 +524,7 @@ class SearchCommands(AwaitedFace[S]):
         """
         return await self._run(FT_CONFIG_GET, ("FT.CONFIG", "GET", option))
 
-    async def ft_config_help(self, option: Value) -> Any:
+    async def ft_config_help(self, option: Value) -> dict[str, dict[str, str | None]]:
         """Describe one setting of the query engine, or all of them for an asterisk.
 
         ``FT.CONFIG HELP option``
@@ -359,7 +533,7 @@ class SearchCommands(AwaitedFace[S]):
             option: text, bytes or a number.
 
         Returns:
-            ``Any``
+            ``dict[str, dict[str, str | None]]``
 
         Complexity: O(1).
         Since RediSearch 1.0.0.
@@ -369,7 +543,7 @@ class SearchCommands(AwaitedFace[S]):
         """
         return await self._run(FT_CONFIG_HELP, ("FT.CONFIG", "HELP", option))
 
-    async def ft_config_set(self, option: Value, value: Value) -> Any:
+    async def ft_config_set(self, option: Value, value: Value) -> bool:
         """Change one setting of the query engine while it runs.
 
         ``FT.CONFIG SET option value``
@@ -379,7 +553,7 @@ class SearchCommands(AwaitedFace[S]):
             value: text, bytes or a number.
 
         Returns:
-            ``Any``
+            ``bool``
 
         Complexity: O(1).
         Since RediSearch 1.0.0.
@@ -389,26 +563,64 @@ class SearchCommands(AwaitedFace[S]):
         """
         return await self._run(FT_CONFIG_SET, ("FT.CONFIG", "SET", option, value))
 
-    async def ft_create(self, index: Value, *args: Value) -> Any:
+    async def ft_create(
+        self,
+        index: Value,
+        schema: Field | Many[Field],
+        definition: IndexDefinition | None = None,
+        *,
+        maxtextfields: bool = False,
+        temporary: Seconds | None = None,
+        nooffsets: bool = False,
+        nohl: bool = False,
+        nofields: bool = False,
+        nofreqs: bool = False,
+        stopwords: Many[Value] | None = None,
+        skipinitialscan: bool = False,
+    ) -> bool:
         """Define a search index: which hashes or JSON documents it follows and the schema of their fields.
 
         ``FT.CREATE index [ON <HASH|JSON>] [INDEXALL <ENABLE|DISABLE>] [PREFIX count prefix [prefix ...]] [FILTER filter] [LANGUAGE default_lang] [LANGUAGE_FIELD lang_attribute] [SCORE default_score] [SCORE_FIELD score_attribute] [PAYLOAD_FIELD payload_attribute] [MAXTEXTFIELDS] [TEMPORARY seconds] [NOOFFSETS] [NOHL] [NOFIELDS] [NOFREQS] [STOPWORDS count [stopword [stopword ...]]] [SKIPINITIALSCAN] SCHEMA field_name [AS alias] <TEXT|TAG|NUMERIC|GEO|GEOSHAPE|VECTOR> [WITHSUFFIXTRIE] [INDEXEMPTY] [INDEXMISSING] [SORTABLE [UNF]] [NOINDEX] [field_name [AS alias] <TEXT|TAG|NUMERIC|GEO|GEOSHAPE|VECTOR> [WITHSUFFIXTRIE] [INDEXEMPTY] [INDEXMISSING] [SORTABLE [UNF]] [NOINDEX] ...]``
 
         Args:
             index: text, bytes or a number.
-            args: any number of them: text, bytes or a number.
+            schema: ``TextField`` or another field of ``redpoll.search``, or several.
+            definition: ``IndexDefinition`` of ``redpoll.search``: which documents the index covers.
+            maxtextfields: off by default.
+            temporary: whole seconds, or a timedelta.
+            nooffsets: off by default.
+            nohl: off by default.
+            nofields: off by default.
+            nofreqs: off by default.
+            stopwords: a collection: text, bytes or a number.
+            skipinitialscan: off by default.
 
         Returns:
-            ``Any``
+            ``bool``
 
         Complexity: O(K), O(N).
         Since RediSearch 1.0.0.
         See https://redis.io/docs/latest/commands/ft.create/
         Not yet confirmed on a live server.
         """
-        return await self._run(FT_CREATE, encode_ft_create(index, args))
+        return await self._run(
+            FT_CREATE,
+            encode_ft_create(
+                index,
+                schema,
+                definition,
+                maxtextfields,
+                temporary,
+                nooffsets,
+                nohl,
+                nofields,
+                nofreqs,
+                stopwords,
+                skipinitialscan,
+            ),
+        )
 
-    async def ft_cursor_del(self, index: Value, cursor_id: int) -> Any:
+    async def ft_cursor_del(self, index: Value, cursor_id: int) -> bool:
         """Free an aggregation cursor before all of its rows are read.
 
         ``FT.CURSOR DEL index cursor_id``
@@ -418,7 +630,7 @@ class SearchCommands(AwaitedFace[S]):
             cursor_id: a whole number.
 
         Returns:
-            ``Any``
+            ``bool``
 
         Complexity: O(1).
         Since RediSearch 1.1.0.
@@ -427,7 +639,7 @@ class SearchCommands(AwaitedFace[S]):
         """
         return await self._run(FT_CURSOR_DEL, ("FT.CURSOR", "DEL", index, cursor_id))
 
-    async def ft_cursor_read(self, index: Value, cursor_id: int, *, count: int | None = None) -> Any:
+    async def ft_cursor_read(self, index: Value, cursor_id: int, *, count: int | None = None) -> AggregateResult[S]:
         """Return the next batch of rows from an aggregation cursor, with cursor id 0 at the end.
 
         ``FT.CURSOR READ index cursor_id [COUNT read size]``
@@ -438,7 +650,7 @@ class SearchCommands(AwaitedFace[S]):
             count: ``COUNT``, a whole number.
 
         Returns:
-            ``Any``
+            ``AggregateResult[S]``
 
         Complexity: O(1).
         Since RediSearch 1.1.0.
@@ -447,7 +659,7 @@ class SearchCommands(AwaitedFace[S]):
         """
         return await self._run(FT_CURSOR_READ, encode_ft_cursor_read(index, cursor_id, count))
 
-    async def ft_dictadd(self, dict: Value, *terms: Value) -> Any:
+    async def ft_dictadd(self, dict: Value, *terms: Value) -> int:
         """Add words to a custom dictionary for spell checking and return how many were new.
 
         ``FT.DICTADD dict term [term ...]``
@@ -457,7 +669,7 @@ class SearchCommands(AwaitedFace[S]):
             terms: any number of them: text, bytes or a number.
 
         Returns:
-            ``Any``
+            ``int``
 
         Complexity: O(1).
         Since RediSearch 1.4.0.
@@ -466,7 +678,7 @@ class SearchCommands(AwaitedFace[S]):
         """
         return await self._run(FT_DICTADD, encode_ft_dictadd(dict, terms))
 
-    async def ft_dictdel(self, dict: Value, *terms: Value) -> Any:
+    async def ft_dictdel(self, dict: Value, *terms: Value) -> int:
         """Take words out of a custom dictionary and return how many were found.
 
         ``FT.DICTDEL dict term [term ...]``
@@ -476,7 +688,7 @@ class SearchCommands(AwaitedFace[S]):
             terms: any number of them: text, bytes or a number.
 
         Returns:
-            ``Any``
+            ``int``
 
         Complexity: O(1).
         Since RediSearch 1.4.0.
@@ -485,7 +697,7 @@ class SearchCommands(AwaitedFace[S]):
         """
         return await self._run(FT_DICTDEL, encode_ft_dictdel(dict, terms))
 
-    async def ft_dictdump(self, dict: Value) -> Any:
+    async def ft_dictdump(self, dict: Value) -> set[S]:
         """Return all words that a custom dictionary contains.
 
         ``FT.DICTDUMP dict``
@@ -494,7 +706,7 @@ class SearchCommands(AwaitedFace[S]):
             dict: text, bytes or a number.
 
         Returns:
-            ``Any``
+            ``set[S]``
 
         Complexity: O(N).
         Since RediSearch 1.4.0.
@@ -503,7 +715,7 @@ class SearchCommands(AwaitedFace[S]):
         """
         return await self._run(FT_DICTDUMP, ("FT.DICTDUMP", dict))
 
-    async def ft_dropindex(self, index: Value, *, dd: bool = False) -> Any:
+    async def ft_dropindex(self, index: Value, *, dd: bool = False) -> bool:
         """Delete an index; the documents stay unless DD is given.
 
         ``FT.DROPINDEX index [DD]``
@@ -513,7 +725,7 @@ class SearchCommands(AwaitedFace[S]):
             dd: add ``DD``.
 
         Returns:
-            ``Any``
+            ``bool``
 
         Complexity: O(1), O(N).
         Since RediSearch 2.0.0.
@@ -522,7 +734,7 @@ class SearchCommands(AwaitedFace[S]):
         """
         return await self._run(FT_DROPINDEX, encode_ft_dropindex(index, dd))
 
-    async def ft_explain(self, index: Value, query: Value, *, dialect: int | None = None) -> Any:
+    async def ft_explain(self, index: Value, query: Value, *, dialect: int | None = None) -> S:
         """Return, as indented text, how the engine would evaluate a query.
 
         ``FT.EXPLAIN index query [DIALECT dialect]``
@@ -533,16 +745,17 @@ class SearchCommands(AwaitedFace[S]):
             dialect: ``DIALECT``, a whole number. Since 2.4.3.
 
         Returns:
-            ``Any``
+            ``S``
 
         Complexity: O(1).
         Since RediSearch 1.0.0.
         See https://redis.io/docs/latest/commands/ft.explain/
         Not yet confirmed on a live server.
         """
-        return await self._run(FT_EXPLAIN, encode_ft_explain(index, query, dialect))
+        result: S = await self._run(FT_EXPLAIN, encode_ft_explain(index, query, dialect))
+        return result
 
-    async def ft_explaincli(self, index: Value, query: Value, *, dialect: int | None = None) -> Any:
+    async def ft_explaincli(self, index: Value, query: Value, *, dialect: int | None = None) -> list[S]:
         """Return how the engine would evaluate a query, one line an element, for terminals.
 
         ``FT.EXPLAINCLI index query [DIALECT dialect]``
@@ -553,7 +766,7 @@ class SearchCommands(AwaitedFace[S]):
             dialect: ``DIALECT``, a whole number. Since 2.4.3.
 
         Returns:
-            ``Any``
+            ``list[S]``
 
         Complexity: O(1).
         Since RediSearch 1.0.0.
@@ -562,26 +775,26 @@ class SearchCommands(AwaitedFace[S]):
         """
         return await self._run(FT_EXPLAINCLI, encode_ft_explaincli(index, query, dialect))
 
-    async def ft_hybrid(self, index: Value, *args: Value) -> Any:
+    async def ft_hybrid(self, index: Value, query: HybridQuery) -> HybridResult[S]:
         """Fuse the rankings of a text query and a vector query into one list of results.
 
         ``FT.HYBRID index SEARCH query [SCORER scorer] [YIELD_SCORE_AS yield_score_as] VSIM field vector [KNN count K k [EF_RUNTIME ef_runtime] [SHARD_K_RATIO shard_k_ratio] [YIELD_SCORE_AS yield_score_as]|RANGE count RADIUS radius [EPSILON epsilon] [YIELD_SCORE_AS yield_score_as]] [FILTER filter] [COMBINE <RRF count [CONSTANT constant] [WINDOW window] [YIELD_SCORE_AS yield_score_as]|LINEAR count [ALPHA alpha BETA beta] [WINDOW window] [YIELD_SCORE_AS yield_score_as]>] [LIMIT offset num] [SORTBY sortby [ASC|DESC]|NOSORT] [EXPLAINSCORE] [PARAMS nargs name value [name value ...]] [TIMEOUT timeout] [FORMAT format] [LOAD count field [field ...]] [LOAD *] [GROUPBY nproperties property [property ...] [REDUCE <<COUNT|COUNT_DISTINCT|COUNT_DISTINCTISH|SUM|MIN|MAX|AVG|STDDEV|QUANTILE|TOLIST|FIRST_VALUE|RANDOM_SAMPLE> nargs arg [arg ...]|COLLECT nargs <FIELDS num_fields field [field ...]|FIELDS *> [SORTBY nargs field [ASC|DESC] [field [ASC|DESC] ...]] [LIMIT offset count] [DISTINCT]> [AS name] [REDUCE <<COUNT|COUNT_DISTINCT|COUNT_DISTINCTISH|SUM|MIN|MAX|AVG|STDDEV|QUANTILE|TOLIST|FIRST_VALUE|RANDOM_SAMPLE> nargs arg [arg ...]|COLLECT nargs <FIELDS num_fields field [field ...]|FIELDS *> [SORTBY nargs field [ASC|DESC] [field [ASC|DESC] ...]] [LIMIT offset count] [DISTINCT]> [AS name] ...]]] [APPLY exists log abs ceil floor log2 exp sqrt upper lower startswith contains strlen substr format matched_terms split timefmt parsetime day hour minute month dayofweek dayofmonth dayofyear year monthofyear geodistance AS name [APPLY exists log abs ceil floor log2 exp sqrt upper lower startswith contains strlen substr format matched_terms split timefmt parsetime day hour minute month dayofweek dayofmonth dayofyear year monthofyear geodistance AS name ...]] [FILTER count filter_expression [POLICY <ADHOC|BATCHES>] [BATCH_SIZE batch_size_value]]``
 
         Args:
             index: text, bytes or a number.
-            args: any number of them: text, bytes or a number.
+            query: ``HybridQuery`` of ``redpoll.search``.
 
         Returns:
-            ``Any``
+            ``HybridResult[S]``
 
         Complexity: O(N+M).
         Since RediSearch 8.4.4.
         See https://redis.io/docs/latest/commands/ft.hybrid/
         Not yet confirmed on a live server.
         """
-        return await self._run(FT_HYBRID, encode_ft_hybrid(index, args))
+        return await self._run(FT_HYBRID, encode_ft_hybrid(index, query))
 
-    async def ft_info(self, index: Value) -> Any:
+    async def ft_info(self, index: Value) -> IndexInfo:
         """Return the schema, document counts, memory use and indexing progress of an index.
 
         ``FT.INFO index``
@@ -590,7 +803,7 @@ class SearchCommands(AwaitedFace[S]):
             index: text, bytes or a number.
 
         Returns:
-            ``Any``
+            ``IndexInfo``
 
         Complexity: O(1).
         Since RediSearch 1.0.0.
@@ -599,48 +812,149 @@ class SearchCommands(AwaitedFace[S]):
         """
         return await self._run(FT_INFO, ("FT.INFO", index))
 
+    @overload
     async def ft_profile(
-        self, index: Value, querytype: Literal["SEARCH", "AGGREGATE", "HYBRID"], *query: Value, limited: bool = False
-    ) -> Any:
+        self, index: Value, query: Query, *, limited: bool = False
+    ) -> ProfileResult[SearchResult[S]]: ...
+
+    @overload
+    async def ft_profile(
+        self, index: Value, query: AggregateRequest, *, limited: bool = False
+    ) -> ProfileResult[AggregateResult[S]]: ...
+
+    @overload
+    async def ft_profile(
+        self, index: Value, query: HybridQuery, *, limited: bool = False
+    ) -> ProfileResult[HybridResult[S]]: ...
+
+    async def ft_profile(
+        self, index: Value, query: Query | AggregateRequest | HybridQuery, *, limited: bool = False
+    ) -> ProfileResult[SearchResult[S]] | ProfileResult[AggregateResult[S]] | ProfileResult[HybridResult[S]]:
         """Run a query and return its results along with the time that each stage took.
 
         ``FT.PROFILE index <SEARCH|AGGREGATE|HYBRID> [LIMITED] QUERY query``
 
         Args:
             index: text, bytes or a number.
-            querytype: ``Literal['SEARCH', 'AGGREGATE', 'HYBRID']``.
-            query: any number of them: text, bytes or a number.
+            query: one of these, of ``redpoll.search``.
             limited: off by default.
 
         Returns:
-            ``Any``
+            ``ProfileResult[SearchResult[S]] | ProfileResult[AggregateResult[S]] | ProfileResult[HybridResult[S]]``
 
         Complexity: O(N).
         Since RediSearch 2.2.0.
         See https://redis.io/docs/latest/commands/ft.profile/
         Not yet confirmed on a live server.
         """
-        return await self._run(FT_PROFILE, encode_ft_profile(index, querytype, query, limited))
+        words = encode_ft_profile(index, query, limited)
+        return await self._run(FT_PROFILE.of(words), words)
 
-    async def ft_search(self, index: Value, query: Value, *args: Value) -> Any:
+    async def ft_search(
+        self,
+        index: Value,
+        query: Value | Query,
+        *,
+        nocontent: bool = False,
+        verbatim: bool = False,
+        nostopwords: bool = False,
+        withscores: bool = False,
+        withpayloads: bool = False,
+        withsortkeys: bool = False,
+        filter: NumericFilter | Many[NumericFilter] | None = None,
+        geofilter: GeoFilter | Many[GeoFilter] | None = None,
+        inkeys: Many[Key] | None = None,
+        infields: Many[Value] | None = None,
+        return_: Many[Named] | None = None,
+        summarize: Summarize | bool = False,
+        highlight: Highlight | bool = False,
+        slop: int | None = None,
+        timeout: Milliseconds | None = None,
+        inorder: bool = False,
+        language: Value | None = None,
+        expander: Value | None = None,
+        scorer: Value | None = None,
+        explainscore: bool = False,
+        payload: Value | None = None,
+        sortby: SortKey | None = None,
+        withcount: bool = False,
+        limit: tuple[int, int] | None = None,
+        params: Pairs[str, Value] | None = None,
+        dialect: int | None = None,
+    ) -> SearchResult[S]:
         """Run a query and return the number of matches and a page of documents.
 
         ``FT.SEARCH index query [NOCONTENT] [VERBATIM] [NOSTOPWORDS] [WITHSCORES] [WITHPAYLOADS] [WITHSORTKEYS] [FILTER numeric_field min max [FILTER numeric_field min max ...]] [GEOFILTER geo_field lon lat radius <m|km|mi|ft> [GEOFILTER geo_field lon lat radius <m|km|mi|ft> ...]] [INKEYS count key [key ...]] [INFIELDS count field [field ...]] [RETURN count identifier [AS property] [identifier [AS property] ...]] [SUMMARIZE [FIELDS count field [field ...]] [FRAGS num] [LEN fragsize] [SEPARATOR separator]] [HIGHLIGHT [FIELDS count field [field ...]] [TAGS open close]] [SLOP slop] [TIMEOUT timeout] [INORDER] [LANGUAGE language] [EXPANDER expander] [SCORER scorer] [EXPLAINSCORE] [PAYLOAD payload] [SORTBY sortby [ASC|DESC]] [LIMIT offset num] [PARAMS nargs name value [name value ...]] [DIALECT dialect]``
 
         Args:
             index: text, bytes or a number.
-            query: text, bytes or a number.
-            args: any number of them: text, bytes or a number.
+            query: text in the language of queries, or a ``Query`` of ``redpoll.search``, which holds its own options.
+            nocontent: off by default.
+            verbatim: off by default.
+            nostopwords: off by default.
+            withscores: off by default.
+            withpayloads: off by default.
+            withsortkeys: off by default.
+            filter: ``NumericFilter | Many[NumericFilter]``.
+            geofilter: ``GeoFilter | Many[GeoFilter]``.
+            inkeys: a collection: a key, as text or bytes.
+            infields: a collection: text, bytes or a number.
+            return_: a collection: ``Named`` each.
+            summarize: ``Summarize | bool``.
+            highlight: ``Highlight | bool``.
+            slop: a whole number.
+            timeout: whole milliseconds, or a timedelta.
+            inorder: off by default.
+            language: text, bytes or a number.
+            expander: text, bytes or a number.
+            scorer: text, bytes or a number.
+            explainscore: off by default.
+            payload: text, bytes or a number.
+            sortby: a field, or ``Asc`` or ``Desc`` of one.
+            withcount: off by default.
+            limit: ``tuple[int, int]``.
+            params: a mapping.
+            dialect: a whole number.
 
         Returns:
-            ``Any``
+            ``SearchResult[S]``
 
         Complexity: O(N).
         Since RediSearch 1.0.0.
         See https://redis.io/docs/latest/commands/ft.search/
         Not yet confirmed on a live server.
         """
-        return await self._run(FT_SEARCH, encode_ft_search(index, query, args))
+        words = encode_ft_search(
+            index,
+            query,
+            nocontent,
+            verbatim,
+            nostopwords,
+            withscores,
+            withpayloads,
+            withsortkeys,
+            filter,
+            geofilter,
+            inkeys,
+            infields,
+            return_,
+            summarize,
+            highlight,
+            slop,
+            timeout,
+            inorder,
+            language,
+            expander,
+            scorer,
+            explainscore,
+            payload,
+            sortby,
+            withcount,
+            limit,
+            params,
+            dialect,
+        )
+        return await self._run(FT_SEARCH.of(words), words)
 
     async def ft_spellcheck(
         self,
@@ -648,11 +962,10 @@ class SearchCommands(AwaitedFace[S]):
         query: Value,
         *,
         distance: int | None = None,
-        inclusion: Literal["INCLUDE", "EXCLUDE"] | None = None,
-        dictionary: Value | None = None,
-        terms: Many[Value] | None = None,
+        include: Value | Many[Value] | None = None,
+        exclude: Value | Many[Value] | None = None,
         dialect: int | None = None,
-    ) -> Any:
+    ) -> dict[S, list[tuple[S, float]]]:
         """Return, for each unknown word of a query, likely corrections with their scores.
 
         ``FT.SPELLCHECK index query [DISTANCE distance] [TERMS <INCLUDE|EXCLUDE> dictionary [terms [terms ...]]] [DIALECT dialect]``
@@ -660,27 +973,24 @@ class SearchCommands(AwaitedFace[S]):
         Args:
             index: text, bytes or a number.
             query: text, bytes or a number.
-            distance: ``DISTANCE``, a whole number.
-            inclusion: ``Literal['INCLUDE', 'EXCLUDE']``.
-            dictionary: text, bytes or a number.
-            terms: a collection: text, bytes or a number.
-            dialect: ``DIALECT``, a whole number. Since 2.4.3.
+            distance: a whole number.
+            include: ``Value | Many[Value]``.
+            exclude: ``Value | Many[Value]``.
+            dialect: a whole number.
 
         Returns:
-            ``Any``
+            ``dict[S, list[tuple[S, float]]]``
 
         Complexity: O(1).
         Since RediSearch 1.4.0.
         See https://redis.io/docs/latest/commands/ft.spellcheck/
         Not yet confirmed on a live server.
         """
-        return await self._run(
-            FT_SPELLCHECK, encode_ft_spellcheck(index, query, distance, inclusion, dictionary, terms, dialect)
-        )
+        return await self._run(FT_SPELLCHECK, encode_ft_spellcheck(index, query, distance, include, exclude, dialect))
 
     async def ft_sugadd(
         self, key: Key, /, string: Value, score: float, *, incr: bool = False, payload: Value | None = None
-    ) -> Any:
+    ) -> int:
         """Store a completion with its weight and return how many the dictionary holds then.
 
         ``FT.SUGADD key string score [INCR] [PAYLOAD payload]``
@@ -693,7 +1003,7 @@ class SearchCommands(AwaitedFace[S]):
             payload: ``PAYLOAD``, text, bytes or a number.
 
         Returns:
-            ``Any``
+            ``int``
 
         Complexity: O(1).
         Since RediSearch 1.0.0.
@@ -702,7 +1012,7 @@ class SearchCommands(AwaitedFace[S]):
         """
         return await self._run(FT_SUGADD, encode_ft_sugadd(key, string, score, incr, payload))
 
-    async def ft_sugdel(self, key: Key, /, string: Value) -> Any:
+    async def ft_sugdel(self, key: Key, /, string: Value) -> bool:
         """Drop one completion from a suggestion dictionary; return whether it was there.
 
         ``FT.SUGDEL key string``
@@ -712,7 +1022,7 @@ class SearchCommands(AwaitedFace[S]):
             string: text, bytes or a number.
 
         Returns:
-            ``Any``
+            ``bool``
 
         Complexity: O(1).
         Since RediSearch 1.0.0.
@@ -720,6 +1030,71 @@ class SearchCommands(AwaitedFace[S]):
         Not yet confirmed on a live server.
         """
         return await self._run(FT_SUGDEL, ("FT.SUGDEL", key, string))
+
+    @overload
+    async def ft_sugget(
+        self,
+        key: Key,
+        /,
+        prefix: Value,
+        *,
+        fuzzy: bool = False,
+        withscores: Literal[True],
+        withpayloads: Literal[True],
+        max: int | None = None,
+    ) -> list[tuple[S, float, S | None]]: ...
+
+    @overload
+    async def ft_sugget(
+        self,
+        key: Key,
+        /,
+        prefix: Value,
+        *,
+        fuzzy: bool = False,
+        withscores: Literal[True],
+        withpayloads: Literal[False] = False,
+        max: int | None = None,
+    ) -> list[tuple[S, float]]: ...
+
+    @overload
+    async def ft_sugget(
+        self,
+        key: Key,
+        /,
+        prefix: Value,
+        *,
+        fuzzy: bool = False,
+        withscores: Literal[False] = False,
+        withpayloads: Literal[True],
+        max: int | None = None,
+    ) -> list[tuple[S, S | None]]: ...
+
+    @overload
+    async def ft_sugget(
+        self,
+        key: Key,
+        /,
+        prefix: Value,
+        *,
+        fuzzy: bool = False,
+        withscores: Literal[False] = False,
+        withpayloads: Literal[False] = False,
+        max: int | None = None,
+    ) -> list[S]: ...
+
+    @overload
+    async def ft_sugget(
+        self,
+        key: Key,
+        /,
+        prefix: Value,
+        *,
+        fuzzy: bool = False,
+        withscores: bool = False,
+        withpayloads: bool = False,
+        max: int | None = None,
+    ) -> list[tuple[S, float, S | None]] | list[tuple[S, float]] | list[tuple[S, S | None]] | list[S]: ...
 
     async def ft_sugget(
         self,
@@ -731,7 +1106,7 @@ class SearchCommands(AwaitedFace[S]):
         withscores: bool = False,
         withpayloads: bool = False,
         max: int | None = None,
-    ) -> Any:
+    ) -> list[tuple[S, float, S | None]] | list[tuple[S, float]] | list[tuple[S, S | None]] | list[S]:
         """Return the best completions for what has been typed so far, with typing errors allowed by FUZZY.
 
         ``FT.SUGGET key prefix [FUZZY] [WITHSCORES] [WITHPAYLOADS] [MAX max]``
@@ -745,16 +1120,26 @@ class SearchCommands(AwaitedFace[S]):
             max: ``MAX``, a whole number.
 
         Returns:
-            ``Any``
+            ``list[tuple[S, float, S | None]]`` with ``withscores`` and ``withpayloads``;
+            ``list[tuple[S, float]]`` with ``withscores``;
+            ``list[tuple[S, S | None]]`` with ``withpayloads``;
+            else ``list[S]``.
 
         Complexity: O(1).
         Since RediSearch 1.0.0.
         See https://redis.io/docs/latest/commands/ft.sugget/
         Not yet confirmed on a live server.
         """
-        return await self._run(FT_SUGGET, encode_ft_sugget(key, prefix, fuzzy, withscores, withpayloads, max))
+        words = encode_ft_sugget(key, prefix, fuzzy, withscores, withpayloads, max)
+        if withscores and withpayloads:
+            return await self._run(FT_SUGGET_WITHSCORES_WITHPAYLOADS, words)
+        if withscores:
+            return await self._run(FT_SUGGET_WITHSCORES, words)
+        if withpayloads:
+            return await self._run(FT_SUGGET_WITHPAYLOADS, words)
+        return await self._run(FT_SUGGET, words)
 
-    async def ft_suglen(self, key: Key, /) -> Any:
+    async def ft_suglen(self, key: Key, /) -> int:
         """Return how many completions a suggestion dictionary holds, 0 if it is missing.
 
         ``FT.SUGLEN key``
@@ -763,7 +1148,7 @@ class SearchCommands(AwaitedFace[S]):
             key: a key, as text or bytes.
 
         Returns:
-            ``Any``
+            ``int``
 
         Complexity: O(1).
         Since RediSearch 1.0.0.
@@ -772,7 +1157,7 @@ class SearchCommands(AwaitedFace[S]):
         """
         return await self._run(FT_SUGLEN, ("FT.SUGLEN", key))
 
-    async def ft_syndump(self, index: Value) -> Any:
+    async def ft_syndump(self, index: Value) -> dict[S, list[S]]:
         """Return every synonym of an index, mapped to the ids of its groups.
 
         ``FT.SYNDUMP index``
@@ -781,7 +1166,7 @@ class SearchCommands(AwaitedFace[S]):
             index: text, bytes or a number.
 
         Returns:
-            ``Any``
+            ``dict[S, list[S]]``
 
         Complexity: O(1).
         Since RediSearch 1.2.0.
@@ -792,7 +1177,7 @@ class SearchCommands(AwaitedFace[S]):
 
     async def ft_synupdate(
         self, index: Value, synonym_group_id: Value, *terms: Value, skipinitialscan: bool = False
-    ) -> Any:
+    ) -> bool:
         """Add words to a synonym group of an index, starting the group where it is new.
 
         ``FT.SYNUPDATE index synonym_group_id [SKIPINITIALSCAN] term [term ...]``
@@ -804,7 +1189,7 @@ class SearchCommands(AwaitedFace[S]):
             skipinitialscan: add ``SKIPINITIALSCAN``.
 
         Returns:
-            ``Any``
+            ``bool``
 
         Complexity: O(1).
         Since RediSearch 1.2.0.
@@ -813,7 +1198,7 @@ class SearchCommands(AwaitedFace[S]):
         """
         return await self._run(FT_SYNUPDATE, encode_ft_synupdate(index, synonym_group_id, terms, skipinitialscan))
 
-    async def ft_tagvals(self, index: Value, field_name: Value) -> Any:
+    async def ft_tagvals(self, index: Value, field_name: Value) -> set[S]:
         """Return all different values that a tag field of an index has taken.
 
         ``FT.TAGVALS index field_name``
@@ -823,7 +1208,7 @@ class SearchCommands(AwaitedFace[S]):
             field_name: text, bytes or a number.
 
         Returns:
-            ``Any``
+            ``set[S]``
 
         Complexity: O(N).
         Since RediSearch 1.0.0.
@@ -832,13 +1217,13 @@ class SearchCommands(AwaitedFace[S]):
         """
         return await self._run(FT_TAGVALS, ("FT.TAGVALS", index, field_name))
 
-    async def ft_list(self) -> Any:
+    async def ft_list(self) -> set[S]:
         """Return the names under which search indexes exist on this server.
 
         ``FT._LIST``
 
         Returns:
-            ``Any``
+            ``set[S]``
 
         Complexity: O(1).
         Since RediSearch 2.0.0.
@@ -853,95 +1238,216 @@ class QueuedSearchCommands(QueuedFace[S]):
 
     __slots__ = ()
 
-    def ft_aggregate(self, index: Value, query: Value, *args: Value) -> Queued[Any]:
+    def ft_aggregate(
+        self,
+        index: Value,
+        query: Value | AggregateRequest,
+        *steps: Step,
+        verbatim: bool = False,
+        scorer: Value | None = None,
+        addscores: bool = False,
+        timeout: Milliseconds | None = None,
+        cursor: Cursor | None = None,
+        params: Pairs[str, Value] | None = None,
+        dialect: int | None = None,
+    ) -> Queued[AggregateResult[S]]:
         """Queue FT.AGGREGATE; arguments and result as awaited."""
-        return self._queue(FT_AGGREGATE, encode_ft_aggregate(index, query, args))
+        return self._queue(
+            FT_AGGREGATE,
+            encode_ft_aggregate(index, query, steps, verbatim, scorer, addscores, timeout, cursor, params, dialect),
+        )
 
-    def ft_aliasadd(self, alias: Value, index: Value) -> Queued[Any]:
+    def ft_aliasadd(self, alias: Value, index: Value) -> Queued[bool]:
         """Queue FT.ALIASADD; arguments and result as awaited."""
         return self._queue(FT_ALIASADD, ("FT.ALIASADD", alias, index))
 
-    def ft_aliasdel(self, alias: Value) -> Queued[Any]:
+    def ft_aliasdel(self, alias: Value) -> Queued[bool]:
         """Queue FT.ALIASDEL; arguments and result as awaited."""
         return self._queue(FT_ALIASDEL, ("FT.ALIASDEL", alias))
 
-    def ft_aliaslist(self, index: Value) -> Queued[Any]:
+    def ft_aliaslist(self, index: Value) -> Queued[set[S]]:
         """Queue FT.ALIASLIST; arguments and result as awaited."""
         return self._queue(FT_ALIASLIST, ("FT.ALIASLIST", index))
 
-    def ft_aliasupdate(self, alias: Value, index: Value) -> Queued[Any]:
+    def ft_aliasupdate(self, alias: Value, index: Value) -> Queued[bool]:
         """Queue FT.ALIASUPDATE; arguments and result as awaited."""
         return self._queue(FT_ALIASUPDATE, ("FT.ALIASUPDATE", alias, index))
 
-    def ft_alter(self, index: Value, field: Value, options: Value, *, skipinitialscan: bool = False) -> Queued[Any]:
+    def ft_alter(self, index: Value, schema: Field | Many[Field], *, skipinitialscan: bool = False) -> Queued[bool]:
         """Queue FT.ALTER; arguments and result as awaited."""
-        return self._queue(FT_ALTER, encode_ft_alter(index, field, options, skipinitialscan))
+        return self._queue(FT_ALTER, encode_ft_alter(index, schema, skipinitialscan))
 
-    def ft_config_get(self, option: Value) -> Queued[Any]:
+    def ft_config_get(self, option: Value) -> Queued[dict[str, str | None]]:
         """Queue FT.CONFIG GET; arguments and result as awaited."""
         return self._queue(FT_CONFIG_GET, ("FT.CONFIG", "GET", option))
 
-    def ft_config_help(self, option: Value) -> Queued[Any]:
+    def ft_config_help(self, option: Value) -> Queued[dict[str, dict[str, str | None]]]:
         """Queue FT.CONFIG HELP; arguments and result as awaited."""
         return self._queue(FT_CONFIG_HELP, ("FT.CONFIG", "HELP", option))
 
-    def ft_config_set(self, option: Value, value: Value) -> Queued[Any]:
+    def ft_config_set(self, option: Value, value: Value) -> Queued[bool]:
         """Queue FT.CONFIG SET; arguments and result as awaited."""
         return self._queue(FT_CONFIG_SET, ("FT.CONFIG", "SET", option, value))
 
-    def ft_create(self, index: Value, *args: Value) -> Queued[Any]:
+    def ft_create(
+        self,
+        index: Value,
+        schema: Field | Many[Field],
+        definition: IndexDefinition | None = None,
+        *,
+        maxtextfields: bool = False,
+        temporary: Seconds | None = None,
+        nooffsets: bool = False,
+        nohl: bool = False,
+        nofields: bool = False,
+        nofreqs: bool = False,
+        stopwords: Many[Value] | None = None,
+        skipinitialscan: bool = False,
+    ) -> Queued[bool]:
         """Queue FT.CREATE; arguments and result as awaited."""
-        return self._queue(FT_CREATE, encode_ft_create(index, args))
+        return self._queue(
+            FT_CREATE,
+            encode_ft_create(
+                index,
+                schema,
+                definition,
+                maxtextfields,
+                temporary,
+                nooffsets,
+                nohl,
+                nofields,
+                nofreqs,
+                stopwords,
+                skipinitialscan,
+            ),
+        )
 
-    def ft_cursor_del(self, index: Value, cursor_id: int) -> Queued[Any]:
+    def ft_cursor_del(self, index: Value, cursor_id: int) -> Queued[bool]:
         """Queue FT.CURSOR DEL; arguments and result as awaited."""
         return self._queue(FT_CURSOR_DEL, ("FT.CURSOR", "DEL", index, cursor_id))
 
-    def ft_cursor_read(self, index: Value, cursor_id: int, *, count: int | None = None) -> Queued[Any]:
+    def ft_cursor_read(self, index: Value, cursor_id: int, *, count: int | None = None) -> Queued[AggregateResult[S]]:
         """Queue FT.CURSOR READ; arguments and result as awaited."""
         return self._queue(FT_CURSOR_READ, encode_ft_cursor_read(index, cursor_id, count))
 
-    def ft_dictadd(self, dict: Value, *terms: Value) -> Queued[Any]:
+    def ft_dictadd(self, dict: Value, *terms: Value) -> Queued[int]:
         """Queue FT.DICTADD; arguments and result as awaited."""
         return self._queue(FT_DICTADD, encode_ft_dictadd(dict, terms))
 
-    def ft_dictdel(self, dict: Value, *terms: Value) -> Queued[Any]:
+    def ft_dictdel(self, dict: Value, *terms: Value) -> Queued[int]:
         """Queue FT.DICTDEL; arguments and result as awaited."""
         return self._queue(FT_DICTDEL, encode_ft_dictdel(dict, terms))
 
-    def ft_dictdump(self, dict: Value) -> Queued[Any]:
+    def ft_dictdump(self, dict: Value) -> Queued[set[S]]:
         """Queue FT.DICTDUMP; arguments and result as awaited."""
         return self._queue(FT_DICTDUMP, ("FT.DICTDUMP", dict))
 
-    def ft_dropindex(self, index: Value, *, dd: bool = False) -> Queued[Any]:
+    def ft_dropindex(self, index: Value, *, dd: bool = False) -> Queued[bool]:
         """Queue FT.DROPINDEX; arguments and result as awaited."""
         return self._queue(FT_DROPINDEX, encode_ft_dropindex(index, dd))
 
-    def ft_explain(self, index: Value, query: Value, *, dialect: int | None = None) -> Queued[Any]:
+    def ft_explain(self, index: Value, query: Value, *, dialect: int | None = None) -> Queued[S]:
         """Queue FT.EXPLAIN; arguments and result as awaited."""
         return self._queue(FT_EXPLAIN, encode_ft_explain(index, query, dialect))
 
-    def ft_explaincli(self, index: Value, query: Value, *, dialect: int | None = None) -> Queued[Any]:
+    def ft_explaincli(self, index: Value, query: Value, *, dialect: int | None = None) -> Queued[list[S]]:
         """Queue FT.EXPLAINCLI; arguments and result as awaited."""
         return self._queue(FT_EXPLAINCLI, encode_ft_explaincli(index, query, dialect))
 
-    def ft_hybrid(self, index: Value, *args: Value) -> Queued[Any]:
+    def ft_hybrid(self, index: Value, query: HybridQuery) -> Queued[HybridResult[S]]:
         """Queue FT.HYBRID; arguments and result as awaited."""
-        return self._queue(FT_HYBRID, encode_ft_hybrid(index, args))
+        return self._queue(FT_HYBRID, encode_ft_hybrid(index, query))
 
-    def ft_info(self, index: Value) -> Queued[Any]:
+    def ft_info(self, index: Value) -> Queued[IndexInfo]:
         """Queue FT.INFO; arguments and result as awaited."""
         return self._queue(FT_INFO, ("FT.INFO", index))
 
+    @overload
     def ft_profile(
-        self, index: Value, querytype: Literal["SEARCH", "AGGREGATE", "HYBRID"], *query: Value, limited: bool = False
-    ) -> Queued[Any]:
-        """Queue FT.PROFILE; arguments and result as awaited."""
-        return self._queue(FT_PROFILE, encode_ft_profile(index, querytype, query, limited))
+        self, index: Value, query: Query, *, limited: bool = False
+    ) -> Queued[ProfileResult[SearchResult[S]]]: ...
 
-    def ft_search(self, index: Value, query: Value, *args: Value) -> Queued[Any]:
+    @overload
+    def ft_profile(
+        self, index: Value, query: AggregateRequest, *, limited: bool = False
+    ) -> Queued[ProfileResult[AggregateResult[S]]]: ...
+
+    @overload
+    def ft_profile(
+        self, index: Value, query: HybridQuery, *, limited: bool = False
+    ) -> Queued[ProfileResult[HybridResult[S]]]: ...
+
+    def ft_profile(
+        self, index: Value, query: Query | AggregateRequest | HybridQuery, *, limited: bool = False
+    ) -> Queued[ProfileResult[SearchResult[S]] | ProfileResult[AggregateResult[S]] | ProfileResult[HybridResult[S]]]:
+        """Queue FT.PROFILE; arguments and result as awaited."""
+        words = encode_ft_profile(index, query, limited)
+        return self._queue(FT_PROFILE.of(words), words)
+
+    def ft_search(
+        self,
+        index: Value,
+        query: Value | Query,
+        *,
+        nocontent: bool = False,
+        verbatim: bool = False,
+        nostopwords: bool = False,
+        withscores: bool = False,
+        withpayloads: bool = False,
+        withsortkeys: bool = False,
+        filter: NumericFilter | Many[NumericFilter] | None = None,
+        geofilter: GeoFilter | Many[GeoFilter] | None = None,
+        inkeys: Many[Key] | None = None,
+        infields: Many[Value] | None = None,
+        return_: Many[Named] | None = None,
+        summarize: Summarize | bool = False,
+        highlight: Highlight | bool = False,
+        slop: int | None = None,
+        timeout: Milliseconds | None = None,
+        inorder: bool = False,
+        language: Value | None = None,
+        expander: Value | None = None,
+        scorer: Value | None = None,
+        explainscore: bool = False,
+        payload: Value | None = None,
+        sortby: SortKey | None = None,
+        withcount: bool = False,
+        limit: tuple[int, int] | None = None,
+        params: Pairs[str, Value] | None = None,
+        dialect: int | None = None,
+    ) -> Queued[SearchResult[S]]:
         """Queue FT.SEARCH; arguments and result as awaited."""
-        return self._queue(FT_SEARCH, encode_ft_search(index, query, args))
+        words = encode_ft_search(
+            index,
+            query,
+            nocontent,
+            verbatim,
+            nostopwords,
+            withscores,
+            withpayloads,
+            withsortkeys,
+            filter,
+            geofilter,
+            inkeys,
+            infields,
+            return_,
+            summarize,
+            highlight,
+            slop,
+            timeout,
+            inorder,
+            language,
+            expander,
+            scorer,
+            explainscore,
+            payload,
+            sortby,
+            withcount,
+            limit,
+            params,
+            dialect,
+        )
+        return self._queue(FT_SEARCH.of(words), words)
 
     def ft_spellcheck(
         self,
@@ -949,25 +1455,87 @@ class QueuedSearchCommands(QueuedFace[S]):
         query: Value,
         *,
         distance: int | None = None,
-        inclusion: Literal["INCLUDE", "EXCLUDE"] | None = None,
-        dictionary: Value | None = None,
-        terms: Many[Value] | None = None,
+        include: Value | Many[Value] | None = None,
+        exclude: Value | Many[Value] | None = None,
         dialect: int | None = None,
-    ) -> Queued[Any]:
+    ) -> Queued[dict[S, list[tuple[S, float]]]]:
         """Queue FT.SPELLCHECK; arguments and result as awaited."""
-        return self._queue(
-            FT_SPELLCHECK, encode_ft_spellcheck(index, query, distance, inclusion, dictionary, terms, dialect)
-        )
+        return self._queue(FT_SPELLCHECK, encode_ft_spellcheck(index, query, distance, include, exclude, dialect))
 
     def ft_sugadd(
         self, key: Key, /, string: Value, score: float, *, incr: bool = False, payload: Value | None = None
-    ) -> Queued[Any]:
+    ) -> Queued[int]:
         """Queue FT.SUGADD; arguments and result as awaited."""
         return self._queue(FT_SUGADD, encode_ft_sugadd(key, string, score, incr, payload))
 
-    def ft_sugdel(self, key: Key, /, string: Value) -> Queued[Any]:
+    def ft_sugdel(self, key: Key, /, string: Value) -> Queued[bool]:
         """Queue FT.SUGDEL; arguments and result as awaited."""
         return self._queue(FT_SUGDEL, ("FT.SUGDEL", key, string))
+
+    @overload
+    def ft_sugget(
+        self,
+        key: Key,
+        /,
+        prefix: Value,
+        *,
+        fuzzy: bool = False,
+        withscores: Literal[True],
+        withpayloads: Literal[True],
+        max: int | None = None,
+    ) -> Queued[list[tuple[S, float, S | None]]]: ...
+
+    @overload
+    def ft_sugget(
+        self,
+        key: Key,
+        /,
+        prefix: Value,
+        *,
+        fuzzy: bool = False,
+        withscores: Literal[True],
+        withpayloads: Literal[False] = False,
+        max: int | None = None,
+    ) -> Queued[list[tuple[S, float]]]: ...
+
+    @overload
+    def ft_sugget(
+        self,
+        key: Key,
+        /,
+        prefix: Value,
+        *,
+        fuzzy: bool = False,
+        withscores: Literal[False] = False,
+        withpayloads: Literal[True],
+        max: int | None = None,
+    ) -> Queued[list[tuple[S, S | None]]]: ...
+
+    @overload
+    def ft_sugget(
+        self,
+        key: Key,
+        /,
+        prefix: Value,
+        *,
+        fuzzy: bool = False,
+        withscores: Literal[False] = False,
+        withpayloads: Literal[False] = False,
+        max: int | None = None,
+    ) -> Queued[list[S]]: ...
+
+    @overload
+    def ft_sugget(
+        self,
+        key: Key,
+        /,
+        prefix: Value,
+        *,
+        fuzzy: bool = False,
+        withscores: bool = False,
+        withpayloads: bool = False,
+        max: int | None = None,
+    ) -> Queued[list[tuple[S, float, S | None]] | list[tuple[S, float]] | list[tuple[S, S | None]] | list[S]]: ...
 
     def ft_sugget(
         self,
@@ -979,28 +1547,35 @@ class QueuedSearchCommands(QueuedFace[S]):
         withscores: bool = False,
         withpayloads: bool = False,
         max: int | None = None,
-    ) -> Queued[Any]:
+    ) -> Queued[list[tuple[S, float, S | None]] | list[tuple[S, float]] | list[tuple[S, S | None]] | list[S]]:
         """Queue FT.SUGGET; arguments and result as awaited."""
-        return self._queue(FT_SUGGET, encode_ft_sugget(key, prefix, fuzzy, withscores, withpayloads, max))
+        words = encode_ft_sugget(key, prefix, fuzzy, withscores, withpayloads, max)
+        if withscores and withpayloads:
+            return self._queue(FT_SUGGET_WITHSCORES_WITHPAYLOADS, words)
+        if withscores:
+            return self._queue(FT_SUGGET_WITHSCORES, words)
+        if withpayloads:
+            return self._queue(FT_SUGGET_WITHPAYLOADS, words)
+        return self._queue(FT_SUGGET, words)
 
-    def ft_suglen(self, key: Key, /) -> Queued[Any]:
+    def ft_suglen(self, key: Key, /) -> Queued[int]:
         """Queue FT.SUGLEN; arguments and result as awaited."""
         return self._queue(FT_SUGLEN, ("FT.SUGLEN", key))
 
-    def ft_syndump(self, index: Value) -> Queued[Any]:
+    def ft_syndump(self, index: Value) -> Queued[dict[S, list[S]]]:
         """Queue FT.SYNDUMP; arguments and result as awaited."""
         return self._queue(FT_SYNDUMP, ("FT.SYNDUMP", index))
 
     def ft_synupdate(
         self, index: Value, synonym_group_id: Value, *terms: Value, skipinitialscan: bool = False
-    ) -> Queued[Any]:
+    ) -> Queued[bool]:
         """Queue FT.SYNUPDATE; arguments and result as awaited."""
         return self._queue(FT_SYNUPDATE, encode_ft_synupdate(index, synonym_group_id, terms, skipinitialscan))
 
-    def ft_tagvals(self, index: Value, field_name: Value) -> Queued[Any]:
+    def ft_tagvals(self, index: Value, field_name: Value) -> Queued[set[S]]:
         """Queue FT.TAGVALS; arguments and result as awaited."""
         return self._queue(FT_TAGVALS, ("FT.TAGVALS", index, field_name))
 
-    def ft_list(self) -> Queued[Any]:
+    def ft_list(self) -> Queued[set[S]]:
         """Queue FT._LIST; arguments and result as awaited."""
         return self._queue(FT__LIST, ("FT._LIST",))

@@ -16,6 +16,7 @@ from .basic import (
     flag,
     identity,
     list_of,
+    listed,
     map_of,
     migrated,
     ok,
@@ -36,7 +37,7 @@ from .scored import geo_positions, key_member_score, key_scored, popped_one, pos
 from .streams import claimed, entries, xread, xreadgroup
 
 if TYPE_CHECKING:
-    from . import cluster, commands, matches, sentinel, server, stream_state, text, vectors
+    from . import cluster, commands, matches, search, search_index, sentinel, server, stream_state, text, vectors
 
 __all__ = [
     "as_map",
@@ -54,6 +55,7 @@ __all__ = [
     "key_scored",
     "key_value",
     "list_of",
+    "listed",
     "map_of",
     "matches",
     "migrated",
@@ -67,6 +69,8 @@ __all__ = [
     "record_fields",
     "scan",
     "scored",
+    "search",
+    "search_index",
     "sentinel",
     "server",
     "set_of",
@@ -85,7 +89,20 @@ __all__ = [
     "zscan",
 ]
 
-LATE: Final = frozenset(("cluster", "commands", "matches", "sentinel", "server", "stream_state", "text", "vectors"))
+LATE: Final = frozenset(
+    (
+        "cluster",
+        "commands",
+        "matches",
+        "search",
+        "search_index",
+        "sentinel",
+        "server",
+        "stream_state",
+        "text",
+        "vectors",
+    )
+)
 """The modules that make records."""
 
 
