@@ -25,7 +25,7 @@ MODE: Final = Mode(line_length=120, target_versions={TargetVersion.PY311})
 RESERVED: Final = frozenset(
     {
         "aclose", "batch", "binary", "close", "connection", "consumer", "dedicated", "execute", "from_url", "hscan_iter",
-        "lock", "on", "pipeline", "register_script", "release", "scan_iter", "script", "sscan_iter",
+        "lock", "on", "pipeline", "reauthenticate", "register_script", "release", "scan_iter", "script", "sscan_iter",
         "subscribe", "text", "transaction", "using", "watch_transaction", "zscan_iter",
     }
 )  # fmt: skip

@@ -20,6 +20,7 @@ settings.register_profile("redpoll", deadline=None, derandomize=servers_required
 settings.load_profile("redpoll")
 
 SERVERS = ("valkey", "redis8")
+SECURE = {"redis7": ("Redis 7.0", r"7\.0\.\d+"), "redis86": ("Redis 8.6", r"8\.([6-9]|[1-9]\d)\.\d+")}
 EVERY = (*SERVERS, "redis7", "redis86")
 _running: dict[str, EmbeddedServer] = {}
 
@@ -50,21 +51,28 @@ def redis8(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]
 @pytest.fixture(scope="session")
 def redis7() -> Iterator[EmbeddedServer]:
     """Redis 7.0, an older server, with TLS: Debian's package."""
-    yield from _cached("redis7", "Redis 7.0", cached_redis("REDPOLL_REDIS7", r"7\.0\.\d+"))
+    yield from _cached("redis7")
 
 
 @pytest.fixture(scope="session")
 def redis86() -> Iterator[EmbeddedServer]:
     """Redis 8.6 or newer, with TLS: built from source."""
-    yield from _cached("redis86", "Redis 8.6", cached_redis("REDPOLL_REDIS86", r"8\.([6-9]|[1-9]\d)\.\d+"))
+    yield from _cached("redis86")
 
 
-def _cached(name: str, title: str, binary: Path | None) -> Iterator[EmbeddedServer]:
-    if binary is None:
-        missing(title, "run .ci/servers on Debian 12, or name a program with REDPOLL_" + name.upper())
-    with EmbeddedServer(binary) as server:
+def _cached(name: str) -> Iterator[EmbeddedServer]:
+    with EmbeddedServer(secure_server(name)) as server:
         _running[name] = server
         yield server
+
+
+def secure_server(name: str) -> Path:
+    """Return the program of ``redis7`` or ``redis86``: those that can encrypt."""
+    title, version = SECURE[name]
+    binary = cached_redis(f"REDPOLL_{name.upper()}", version)
+    if binary is None:
+        missing(title, f"run .ci/servers on Debian 12, or name a program with REDPOLL_{name.upper()}")
+    return binary
 
 
 @pytest.fixture(params=SERVERS)

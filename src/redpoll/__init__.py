@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .client import Client, Redis
+from .credentials import Credentials, RotatingCredentials
 from .dedicated import Dedicated
 from .errors import (
     AuthenticationFailed,
@@ -24,15 +25,18 @@ from .errors import (
 )
 from .events import CommandFinished, CommandStarted, Middleware, Observer
 from .faces import Queued
+from .keepalive import Keepalive
 from .options import VERSION as __version__
 from .options import Options
 from .pipeline import Pipeline
 from .pool import Pool, PoolStats
 from .reconnect import Reconnect
 from .spec import Spec
+from .tls import TLS
 from .versions import supports
 
 __all__ = [
+    "TLS",
     "AuthenticationFailed",
     "Client",
     "ClientClosed",
@@ -41,8 +45,10 @@ __all__ = [
     "CommandTimeout",
     "ConnectionFailed",
     "ConnectionLost",
+    "Credentials",
     "DecodeFailed",
     "Dedicated",
+    "Keepalive",
     "Middleware",
     "NotSent",
     "Observer",
@@ -58,6 +64,7 @@ __all__ = [
     "Reconnect",
     "Redis",
     "RedisError",
+    "RotatingCredentials",
     "ServerError",
     "Spec",
     "UsageError",

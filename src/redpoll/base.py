@@ -12,11 +12,11 @@ from typing import Any, Final, Generic, NoReturn, Self, cast, overload
 
 from typing_extensions import TypeVar, override
 
+from .checks import key_prefix as checked_prefix
 from .commands import Commands
 from .errors import UsageError
 from .events import Facts
 from .faces import Queued
-from .options import key_prefix as checked_prefix
 from .options import timeout as checked_timeout
 from .pipeline import Pipeline
 from .routing.link import Link

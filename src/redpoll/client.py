@@ -110,7 +110,20 @@ class Redis(Client[S], Generic[S]):
         """The same connection with replies as bytes."""
         return cast("Redis[bytes]", self._view(False, self._timeout, self._replay))
 
-    # Connections of one's own.
+    # Connections.
+
+    async def reauthenticate(self) -> None:
+        """Ask for the credentials anew, and authenticate all standing connections with them.
+
+        For a provider that cannot tell by itself when they change (see ``redpoll.credentials``). Commands wait meanwhile;
+        a leased connection that is busy follows when its command is answered. A connection on which the server refuses
+        them is closed.
+
+        Raises:
+            AuthenticationFailed: the provider failed, or the server refused what it gave.
+            UsageError: the client has neither a password nor a provider.
+        """
+        await cast("Core", self._core).reauthenticate()
 
     def dedicated(self) -> Dedicated[S]:
         """Lease a connection of one's own: ``async with r.dedicated() as c: await c.watch("balance")``.

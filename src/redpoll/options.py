@@ -8,16 +8,20 @@ limit and never a credential.
 from __future__ import annotations
 
 import contextlib
-import math
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
 
 from typing_extensions import override
 
+from . import checks
+from .checks import timeout as timeout
+from .credentials import Source
 from .errors import RedisError, ServerError, UsageError
 from .events import Middleware, Observer
+from .keepalive import Keepalive
 from .reconnect import Reconnect
+from .tls import TLS, Contexts
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
@@ -27,12 +31,10 @@ VERSION: Final = "0.1.0"
 
 DEFAULT_PORT: Final = 6379
 _USUAL: Final = Reconnect()
-_SCHEMES: Final = ("redis", "valkey", "unix")
-_LATER_SCHEMES: Final = ("rediss", "valkeys", "redis+sentinel", "valkey+sentinel", "redis+cluster", "valkey+cluster")
-
-
-Credentials: TypeAlias = tuple[str | None, str]
-"""User (None: the default one) and password."""
+_KEEPALIVE: Final = Keepalive()
+_ENCRYPTED: Final = ("rediss", "valkeys")
+_SCHEMES: Final = ("redis", "valkey", *_ENCRYPTED, "unix")
+_LATER_SCHEMES: Final = ("redis+sentinel", "valkey+sentinel", "redis+cluster", "valkey+cluster")
 
 
 class Options(TypedDict, total=False):
@@ -42,7 +44,9 @@ class Options(TypedDict, total=False):
         db: number of the database; 0 by default, and 0 is never selected.
         username: ACL user; without it a password is the default user's.
         password: password of the user.
-        credentials: gives user (or None) and password, asked for each connection; instead of username and password.
+        credentials: gives user (or None) and password, asked for each connection; instead of username and password. A
+            function, an object with ``get_credentials``, or the two themselves; see ``redpoll.credentials``.
+        tls: True encrypts and verifies by the system's authorities; a ``TLS`` says more. None, as by default, does not.
         path: path of a Unix socket, instead of host and port.
         protocol: 3 (default; a server that does not know it is spoken to in 2) or 2.
         client_name: name of the connections in CLIENT LIST.
@@ -55,6 +59,10 @@ class Options(TypedDict, total=False):
             closed; 10 by default, None for no limit.
         write_timeout: seconds for which a connection takes none of what is to be written before it is closed; 10 by
             default, None for no limit.
+        keepalive: when the kernel gives up a peer that is gone: a ``Keepalive``, True (as by default) for the usual one, or
+            False.
+        max_connection_age: seconds after which a connection is replaced, or up to a fifth earlier, so that not all are at
+            once; no command is lost by that. None, as by default, for never.
         health_check: seconds of silence after which a connection is checked by a PING; 5 by default, None for never.
         reconnect: when to dial again: a ``Reconnect``, True (as by default) for the usual one, or False: a client whose
             connection was lost stays without.
@@ -79,7 +87,8 @@ class Options(TypedDict, total=False):
     db: int
     username: str | None
     password: str | None
-    credentials: Callable[[], Credentials | Awaitable[Credentials]] | None
+    credentials: Source | None
+    tls: TLS | bool | None
     path: str | None
     protocol: Literal[2, 3]
     client_name: str | None
@@ -88,6 +97,8 @@ class Options(TypedDict, total=False):
     command_timeout: float | None
     read_timeout: float | None
     write_timeout: float | None
+    keepalive: Keepalive | bool
+    max_connection_age: float | None
     health_check: float | None
     reconnect: Reconnect | bool
     reconnect_on_error: Collection[str] | Callable[[ServerError], bool]
@@ -128,7 +139,8 @@ class Settings:
     db: int = 0
     username: str | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
-    credentials: Callable[[], Any] | None = field(default=None, repr=False)
+    credentials: Source | None = field(default=None, repr=False)
+    tls: Contexts | None = None
     protocol: Literal[2, 3] = 3
     client_name: str | None = None
     key_prefix: str | bytes | None = None
@@ -136,6 +148,8 @@ class Settings:
     command_timeout: float | None = 5.0
     read_timeout: float | None = 10.0
     write_timeout: float | None = 10.0
+    keepalive: Keepalive | None = _KEEPALIVE
+    max_connection_age: float | None = None
     health_check: float | None = 5.0
     reconnect: Reconnect | None = _USUAL
     reconnect_on_error: Collection[str] | Callable[[ServerError], bool] = frozenset(("READONLY",))
@@ -169,47 +183,29 @@ def settings(host: str, port: int, options: Options) -> Settings:
         if name not in Options.__annotations__:
             raise UsageError(f"unknown option {name!r}; there are {', '.join(sorted(Options.__annotations__))}")
     path = given.pop("path", None)
+    if path is not None and (host, port) != ("localhost", DEFAULT_PORT):
+        raise UsageError("option 'path' stands instead of host and port; give one of them")
     if path is None:
-        address = Address(_text("host", host), _whole("port", port, 1, 65535))
+        address = Address(checks.text("host", host), checks.whole("port", port, 1, 65535))
     else:
-        address = Address(path=_text("path", path))
+        address = Address(path=checks.text("path", path))
     checked = {name: _CHECKS[name](name, value) for name, value in given.items()}
     if checked.get("username") is not None and checked.get("password") is None:
         raise UsageError("option 'username' needs a password")
     if checked.get("credentials") is not None and checked.get("password") is not None:
         raise UsageError("option 'credentials' stands instead of username and password; give one of them")
+    if checked.get("tls") is not None and path is not None:
+        raise UsageError("option 'tls' does not go with 'path': servers do not encrypt on a Unix socket")
     return Settings(address, **checked)
-
-
-def timeout(name: str, value: object) -> float:
-    """Check a number of seconds above 0.
-
-    Raises:
-        UsageError: it is none.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-        raise UsageError(f"option {name!r} must be a number of seconds above 0, not {_shown(value)}")
-    return float(value)
-
-
-def key_prefix(name: str, value: object) -> str | bytes | None:
-    """Check what stands before every key; an empty one is none.
-
-    Raises:
-        UsageError: it is neither str nor bytes, or text that UTF-8 cannot encode.
-    """
-    if value is not None and not isinstance(value, str | bytes):
-        raise UsageError(f"option {name!r} must be str, bytes or None, not {_shown(value)}")
-    if isinstance(value, str):
-        _encodable(name, value)
-    return value or None
 
 
 def parse_url(url: str, options: Options) -> Settings:
     """Read a URL such as ``redis://user:password@host:6379/0?client_name=web``.
 
-    ``valkey://`` means the same; ``unix:///run/redis.sock?db=1`` names a Unix socket. The query takes the options that
-    are text or numbers. An option that is given as an argument too must not be in the URL.
+    ``valkey://`` means the same; ``rediss://`` and ``valkeys://`` are encrypted; ``unix:///run/redis.sock?db=1`` names a
+    Unix socket. The query takes the options that are text or numbers, and on ``rediss://`` those of ``TLS``, as
+    ``tls_ca_file`` and so on or by redis-py's names (``ssl_ca_certs`` …). An option that is given as an argument too must
+    not be in the URL.
 
     Args:
         url: the URL; user and password percent-encoded.
@@ -226,6 +222,7 @@ def parse_url(url: str, options: Options) -> Settings:
     if parts.fragment or "#" in url:
         raise UsageError("the URL has a fragment; percent-encode # as %23")
     read: dict[str, Any] = {}
+    encryption: dict[str, Any] = {}
     if user:
         read["username"] = unquote(user)
     if password is not None:
@@ -236,11 +233,13 @@ def parse_url(url: str, options: Options) -> Settings:
         read["path"] = unquote(parts.path)
     elif (database := unquote(parts.path).strip("/")) != "":
         read["db"] = _number("db", database)
-    _read_query(query, read)
+    _read_query(query, read, encryption)
+    if (encrypted := _encryption(scheme, encryption, options.get("tls"))) is not None:
+        read["tls"] = encrypted
     for name, value in options.items():
-        if name in read:
+        if name in read and not (name == "tls" and value is None):
             raise UsageError(f"option {name!r} is given twice: in the URL and as an argument")
-        read[name] = value
+        read.setdefault(name, value)
     # Options' keys are checked in `settings`.
     return settings(host or "localhost", DEFAULT_PORT if parts.port is None else parts.port, read)  # type: ignore[arg-type]
 
@@ -268,11 +267,35 @@ def _split(url: str) -> tuple[SplitResult, list[tuple[str, str]]]:
     raise UsageError("the URL is malformed: check its port (1 to 65535), brackets, percent-encoding and query")
 
 
-def _read_query(query: list[tuple[str, str]], read: dict[str, Any]) -> None:
+def _encryption(scheme: str, parts: dict[str, Any], given: object) -> TLS | None:
+    """Return what the URL says of TLS; None where it says nothing, or leaves it to the argument."""
+    if scheme not in _ENCRYPTED:
+        if parts:
+            raise UsageError("options of TLS in the URL need rediss:// or valkeys://")
+        return None
+    if given is False:
+        raise UsageError(f"option 'tls' is False, and {scheme}:// is encrypted")
+    return TLS(**parts) if parts or given is None else None
+
+
+def _read_query(query: list[tuple[str, str]], read: dict[str, Any], encryption: dict[str, Any]) -> None:
     for name, value in query:
+        if name in _VERIFIED:
+            if value.lower() != _VERIFIED[name]:
+                hint = "or trust anybody, with tls_insecure_skip_verification=true"
+                raise UsageError(
+                    f"option {name!r} in the URL can only be {_VERIFIED[name]}; see tls_server_name, {hint}"
+                )
+            continue
+        if name in _TLS_FROM_TEXT:
+            part, convert = _TLS_FROM_TEXT[name]
+            if part in encryption:
+                raise UsageError(f"option 'tls.{part}' is given twice in the URL")
+            encryption[part] = convert(name, value)
+            continue
         if name not in _FROM_TEXT:
             hint = "; pass it as an argument" if name in (*Options.__annotations__, "decode_responses") else ""
-            known = ", ".join(sorted(_FROM_TEXT))
+            known = ", ".join(sorted((*_FROM_TEXT, *(name for name in _TLS_FROM_TEXT if name.startswith("tls_")))))
             raise UsageError(f"unknown option {_cut(name)!r} in the URL{hint}; the URL takes {known}")
         if name in read:
             raise UsageError(f"option {name!r} is given twice in the URL")
@@ -281,10 +304,6 @@ def _read_query(query: list[tuple[str, str]], read: dict[str, Any]) -> None:
 
 def _cut(name: str) -> str:
     return name if len(name) <= 32 and name.isidentifier() else "…"
-
-
-def _shown(value: object) -> str:
-    return repr(value) if value is None or isinstance(value, int | float) else f"a {type(value).__name__}"
 
 
 def _number(name: str, value: str) -> int:
@@ -300,81 +319,12 @@ def _fraction(name: str, value: str) -> float:
     return float(value)
 
 
+def _version(_name: str, value: str) -> str:
+    return value.lower().removeprefix("tlsv").replace("_", ".")
+
+
 def _plain(_name: str, value: str) -> str:
     return value
-
-
-def _text(name: str, value: object) -> str:
-    if not isinstance(value, str) or not value or "\0" in value:
-        raise UsageError(f"option {name!r} must be a non-empty str without NUL")
-    return value
-
-
-def _whole(name: str, value: object, least: int, most: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise UsageError(f"option {name!r} must be a whole number from {least} to {most}, not {_shown(value)}")
-    return value
-
-
-def _between(least: int, most: int) -> Callable[[str, object], int]:
-    return lambda name, value: _whole(name, value, least, most)
-
-
-def _secret(name: str, value: object) -> str | None:
-    if value is not None and not isinstance(value, str):
-        raise UsageError(f"option {name!r} must be a str or None")
-    if value is not None:
-        _encodable(name, value)
-    return value
-
-
-def _encodable(name: str, value: str) -> None:
-    if any("\ud800" <= character <= "\udfff" for character in value):
-        raise UsageError(f"option {name!r} must be text that UTF-8 can encode")
-
-
-def _protocol(name: str, value: object) -> Literal[2, 3]:
-    if value == 2 or value == 3:
-        return 3 if value == 3 else 2
-    raise UsageError(f"option {name!r} must be 2 or 3, not {_shown(value)}")
-
-
-def _client_name(name: str, value: object) -> str | None:
-    if value is None:
-        return None
-    if not isinstance(value, str) or not value or not all("!" <= character <= "~" for character in value):
-        raise UsageError(f"option {name!r} must be printable ASCII without spaces, or None")
-    return value
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _optional_timeout(name: str, value: object) -> float | None:
-    return None if value is None else timeout(name, value)
-
-
-def _observer(name: str, value: object) -> Any:
-    if value is not None and not (hasattr(value, "started") and hasattr(value, "finished")):
-        raise UsageError(f"option {name!r} must have the methods started and finished, or be None")
-    return value
-
-
-def _middleware(name: str, value: object) -> tuple[Any, ...]:
-    given = tuple(cast("tuple[Any, ...]", value)) if isinstance(value, list | tuple) else (None,)
-    if not all(map(callable, given)):
-        raise UsageError(f"option {name!r} must be a list or tuple of callables")
-    return given
-
-
-def _one_of(*words: str) -> Callable[[str, object], str]:
-    def check(name: str, value: object) -> str:
-        if not isinstance(value, str) or value not in words:
-            raise UsageError(f"option {name!r} must be {' or '.join(map(repr, words))}")
-        return value
-
-    return check
 
 
 def _yes_or_no(name: str, value: str) -> bool:
@@ -383,63 +333,36 @@ def _yes_or_no(name: str, value: str) -> bool:
     return value.lower() in {"true", "1"}
 
 
-def _reconnect(name: str, value: object) -> Reconnect | None:
-    if isinstance(value, bool):
-        return Reconnect() if value else None
-    if not isinstance(value, Reconnect):
-        raise UsageError(f"option {name!r} must be a Reconnect, True or False, not {_shown(value)}")
-    for part, seconds in (("initial", value.initial), ("max", value.max)):
-        if not _is_number(seconds) or not 0 <= seconds < math.inf:
-            raise UsageError(f"option '{name}.{part}' must be a number of seconds, 0 or above, not {_shown(seconds)}")
-    if value.attempts is not None:
-        _whole(f"{name}.attempts", value.attempts, 0, 2**31 - 1)
-    return value
-
-
-def _codes(name: str, value: object) -> Any:
-    if callable(value):
-        return value
-    codes: list[object] = [None]
-    if isinstance(value, Collection) and not isinstance(value, str | bytes):
-        codes = list(cast("Collection[object]", value))
-    if not all(isinstance(code, str) and code for code in codes):
-        raise UsageError(f"option {name!r} must be a collection of error codes such as 'READONLY', or a function")
-    return frozenset(codes)
-
-
-def _function(name: str, value: object) -> Any:
-    if value is not None and not callable(value):
-        raise UsageError(f"option {name!r} must be a function or None, not {_shown(value)}")
-    return value
-
-
 _CHECKS: Final[dict[str, Callable[[str, object], Any]]] = {
-    "db": _between(0, 2**31 - 1),
-    "username": _secret,
-    "password": _secret,
-    "protocol": _protocol,
-    "client_name": _client_name,
-    "key_prefix": key_prefix,
-    "connect_timeout": timeout,
-    "command_timeout": _optional_timeout,
-    "credentials": _function,
-    "read_timeout": _optional_timeout,
-    "write_timeout": _optional_timeout,
-    "health_check": _optional_timeout,
-    "reconnect": _reconnect,
-    "reconnect_on_error": _codes,
-    "offline": _one_of("wait", "fail"),
-    "max_inflight": _between(1, 2**31 - 1),
-    "max_queue": _between(1, 2**31 - 1),
-    "max_queue_bytes": _between(1, 2**62),
-    "overflow": _one_of("wait", "fail"),
-    "on_connect": _function,
-    "on_disconnect": _function,
-    "on_error": _function,
-    "max_leased": _between(1, 65535),
-    "max_reply_bytes": _between(1024, 2**40),
-    "observer": _observer,
-    "middleware": _middleware,
+    "db": checks.between(0, 2**31 - 1),
+    "username": checks.secret,
+    "password": checks.secret,
+    "protocol": checks.protocol,
+    "client_name": checks.client_name,
+    "key_prefix": checks.key_prefix,
+    "connect_timeout": checks.timeout,
+    "command_timeout": checks.optional_timeout,
+    "credentials": checks.credentials,
+    "read_timeout": checks.optional_timeout,
+    "write_timeout": checks.optional_timeout,
+    "health_check": checks.optional_timeout,
+    "reconnect": checks.reconnect,
+    "reconnect_on_error": checks.codes,
+    "offline": checks.one_of("wait", "fail"),
+    "max_inflight": checks.between(1, 2**31 - 1),
+    "max_queue": checks.between(1, 2**31 - 1),
+    "max_queue_bytes": checks.between(1, 2**62),
+    "overflow": checks.one_of("wait", "fail"),
+    "on_connect": checks.function,
+    "on_disconnect": checks.function,
+    "on_error": checks.function,
+    "tls": checks.tls,
+    "keepalive": checks.keepalive,
+    "max_connection_age": checks.optional_timeout,
+    "max_leased": checks.between(1, 65535),
+    "max_reply_bytes": checks.between(1024, 2**40),
+    "observer": checks.observer,
+    "middleware": checks.middleware,
 }
 
 _FROM_TEXT: Final[dict[str, Callable[[str, str], Any]]] = {
@@ -453,6 +376,8 @@ _FROM_TEXT: Final[dict[str, Callable[[str, str], Any]]] = {
     "command_timeout": _fraction,
     "read_timeout": _fraction,
     "write_timeout": _fraction,
+    "keepalive": _yes_or_no,
+    "max_connection_age": _fraction,
     "health_check": _fraction,
     "reconnect": _yes_or_no,
     "offline": _plain,
@@ -462,4 +387,24 @@ _FROM_TEXT: Final[dict[str, Callable[[str, str], Any]]] = {
     "overflow": _plain,
     "max_leased": _number,
     "max_reply_bytes": _number,
+}
+
+_VERIFIED: Final = {"ssl_cert_reqs": "required", "ssl_check_hostname": "true"}
+"""Options of redis-py that could switch the verification off, and what is the case here."""
+
+_TLS_FROM_TEXT: Final[dict[str, tuple[str, Callable[[str, str], Any]]]] = {
+    **{
+        f"tls_{name}": (name, _plain)
+        for name in ("ca_file", "ca_path", "ca_data", "cert_file", "key_file", "key_password", "server_name", "ciphers")
+    },
+    "tls_minimum_version": ("minimum_version", _version),
+    "tls_insecure_skip_verification": ("insecure_skip_verification", _yes_or_no),
+    "ssl_ca_certs": ("ca_file", _plain),
+    "ssl_ca_path": ("ca_path", _plain),
+    "ssl_ca_data": ("ca_data", _plain),
+    "ssl_certfile": ("cert_file", _plain),
+    "ssl_keyfile": ("key_file", _plain),
+    "ssl_password": ("key_password", _plain),
+    "ssl_ciphers": ("ciphers", _plain),
+    "ssl_min_version": ("minimum_version", _version),
 }

@@ -58,7 +58,7 @@ def test_urls(url: str, expected: Settings) -> None:
         ("", "begins with"),
         ("localhost:6379", "begins with"),
         ("http://h", "begins with"),
-        ("rediss://:canary-password@h", "not supported yet"),
+        ("redis+sentinel://:canary-password@h", "not supported yet"),
         ("redis+cluster://h", "not supported yet"),
         ("redis://:canary-password@h:0", "port"),
         ("redis://:canary-password@h:65536", "port"),
@@ -149,7 +149,7 @@ def test_an_option_in_the_url_and_as_an_argument() -> None:
         ({"on_connect": 1}, "a function or None"),
         ({"on_disconnect": "f"}, "a function or None"),
         ({"on_error": []}, "a function or None"),
-        ({"credentials": "canary"}, "a function or None"),
+        ({"credentials": "canary"}, "a function that gives them"),
         ({"credentials": dict, "password": "canary"}, "instead of username and password"),
     ],
 )
@@ -199,6 +199,12 @@ pieces = st.sampled_from(
             "connect_timeout=1e9",
             "max_leased=0",
             "db",
+            "rediss://",
+            "tls_ca_file=/nowhere",
+            f"ssl_password={SECRET}",
+            "ssl_cert_reqs=none",
+            "tls_minimum_version=1.3",
+            "max_connection_age=60",
         ),
     ]
 )
@@ -206,7 +212,7 @@ pieces = st.sampled_from(
 
 @given(st.lists(pieces, max_size=10), st.booleans())
 def test_any_url_is_settings_or_refused(parts: list[str], prefixed: bool) -> None:
-    url = (f"redis://:{SECRET}@" if prefixed else "") + "".join(parts)
+    url = "".join([*parts[:1], f":{SECRET}@", *parts[1:]] if prefixed else parts)
     said = ""
     try:
         parse_url(url, {})
@@ -218,9 +224,11 @@ def test_any_url_is_settings_or_refused(parts: list[str], prefixed: bool) -> Non
 printable = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
 
 
-@given(printable, printable, st.integers(1, 65535), st.integers(0, 15))
-def test_credentials_survive_a_url(user: str, password: str, port: int, db: int) -> None:
-    url = f"redis://{quote(user, safe='')}:{quote(password, safe='')}@h:{port}/{db}"
-    expected = Settings(Address("h", port), db=db, username=user, password=password)
+@given(st.booleans(), printable, printable, st.integers(1, 65535), st.integers(0, 15))
+def test_credentials_survive_a_url(encrypted: bool, user: str, password: str, port: int, db: int) -> None:
+    scheme = "rediss" if encrypted else "redis"
+    url = f"{scheme}://{quote(user, safe='')}:{quote(password, safe='')}@h:{port}/{db}"
+    options: Options = {"db": db, "username": user, "password": password, "tls": encrypted}
+    expected = settings("h", port, options)
     assert parse_url(url, {}) == expected
-    assert repr(parse_url(url, {})) == repr(Settings(Address("h", port), db=db))
+    assert repr(parse_url(url, {})) == repr(settings("h", port, {"db": db, "tls": encrypted}))

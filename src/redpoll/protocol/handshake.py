@@ -29,7 +29,7 @@ class Step:
     """One command of the handshake.
 
     Attributes:
-        kind: what its failure means; ``"optional"`` means nothing.
+        kind: what its failure means; that of an ``"optional"`` one means nothing, unless the server wants a password.
         words: the command.
     """
 
@@ -56,19 +56,20 @@ class Ready:
 
 def opening(settings: Settings, protocol: Literal[2, 3] | None = None) -> list[Step]:
     """Return the steps to send first, or again with ``protocol=2`` where the server refused 3."""
-    name, password = settings.client_name, settings.password
+    name = settings.client_name
+    auth = (
+        () if settings.password is None else login(settings.username, settings.password, protocol or settings.protocol)
+    )
     steps: list[Step] = []
     if (protocol or settings.protocol) == 3:
         hello: tuple[str | int, ...] = ("HELLO", 3)
-        if password is not None:
-            hello += ("AUTH", settings.username or "default", password)
+        hello += auth
         if name is not None:
             hello += ("SETNAME", name)
         steps.append(Step("hello", hello))
     else:
-        if password is not None:
-            user = () if settings.username is None else (settings.username,)
-            steps.append(Step("auth", ("AUTH", *user, password)))
+        if auth:
+            steps.append(Step("auth", auth))
         if name is not None:
             steps.append(Step("optional", ("CLIENT", "SETNAME", name)))
     if settings.db != 0:
@@ -93,6 +94,16 @@ def judge(settings: Settings, steps: Sequence[Step], replies: Sequence[Any]) -> 
         AuthenticationFailed: the server refused the credentials, or wants some.
         ConnectionFailed: it refused HELLO or the database otherwise.
     """
+    outcome = _outcome(settings, steps, replies)
+    if isinstance(outcome, ConnectionFailed):
+        del replies  # an error that the server worded may quote the password, and a traceback may show what is here
+        raise outcome
+    return outcome
+
+
+def _outcome(
+    settings: Settings, steps: Sequence[Step], replies: Sequence[Any]
+) -> Ready | list[Step] | ConnectionFailed:
     ready = Ready(2, {})
     for step, reply in zip(steps, replies, strict=True):
         failed = isinstance(reply, ReplyError)
@@ -100,16 +111,40 @@ def judge(settings: Settings, steps: Sequence[Step], replies: Sequence[Any]) -> 
             if failed and _unknown(reply):
                 return opening(settings, 2)
             if failed:
-                raise _failure(settings, "HELLO", reply)
-            ready = _greeted(reply)
-        elif failed and step.kind != "optional":
-            raise _failure(settings, str(step.words[0]), reply)
+                return _failure(settings, "HELLO", reply)
+            greeted = _greeted(reply)
+            if isinstance(greeted, ConnectionFailed):
+                return greeted
+            ready = greeted
+        elif failed and (step.kind != "optional" or str(reply).startswith("NOAUTH")):
+            return _failure(settings, str(step.words[0]), reply)
     return ready
 
 
-def _greeted(reply: Any) -> Ready:
+def login(username: str | None, password: str, protocol: Literal[2, 3]) -> tuple[str, ...]:
+    """Return the words of AUTH. Servers before 6, which know no users, speak protocol 2 only."""
+    if protocol == 2 and username is None:
+        return ("AUTH", password)
+    return ("AUTH", username or "default", password)
+
+
+def refused(text: str, username: str | None, password: str | None) -> AuthenticationFailed:
+    """Return the error for a server's refusal of AUTH, without what it may quote of it."""
+    wants = text.startswith("NOAUTH") and password is None
+    what = "the server wants a password" if wants else "the server refused the credentials"
+    return AuthenticationFailed(f"{what}: {_cleaned(text, username, password)}", command="AUTH")
+
+
+def _cleaned(text: str, username: str | None, password: str | None) -> str:
+    text = safe_message(text)
+    for secret in filter(None, (password, username)):
+        text = text.replace(secret, "…")
+    return text
+
+
+def _greeted(reply: Any) -> Ready | ConnectionFailed:
     if reply.__class__ is not dict or reply.get("proto") != 3:
-        raise _final(
+        return _final(
             ConnectionFailed("the server answered HELLO 3 with something else than protocol 3", command="HELLO")
         )
     return Ready(3, {str(field): value for field, value in reply.items()})
@@ -121,17 +156,15 @@ def _unknown(error: ReplyError) -> bool:
 
 
 def _failure(settings: Settings, command: str, error: ReplyError) -> ConnectionFailed:
-    text = safe_message(str(error))
-    for secret in (settings.password, settings.username):
-        if secret:
-            text = text.replace(secret, "…")
-    if command == "AUTH" or text.partition(" ")[0] in _CREDENTIALS:
-        wants = text.startswith("NOAUTH") and settings.password is None
-        what = "the server wants a password" if wants else "the server refused the credentials"
-        return AuthenticationFailed(f"{what}: {text}", command=command)
+    said = str(error)
+    if command == "AUTH" or said.partition(" ")[0] in _CREDENTIALS:
+        failed = refused(said, settings.username, settings.password)
+        failed.command = command
+        return failed
+    text = _cleaned(said, settings.username, settings.password)
     if command == "SELECT":
-        failed = ConnectionFailed(f"database {settings.db} cannot be selected: {text}", command=command)
-        return failed if isinstance(server_error(text), Refused) else _final(failed)
+        unselected = ConnectionFailed(f"database {settings.db} cannot be selected: {text}", command=command)
+        return unselected if isinstance(server_error(text), Refused) else _final(unselected)
     return ConnectionFailed(f"the server refused the connection: {text}", command=command)
 
 

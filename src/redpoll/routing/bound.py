@@ -16,6 +16,7 @@ from time import monotonic
 from typing import Any, Final
 
 from redpoll.errors import (
+    AuthenticationFailed,
     ClientClosed,
     DecodeFailed,
     NoPermission,
@@ -54,6 +55,7 @@ ALONE: Final = frozenset(("AUTH", "HELLO"))
 _HARMLESS: Final = frozenset(("WAIT", "WAITAOF", "UNWATCH"))
 _UNWATCH: Final[Spec[Any]] = Spec("UNWATCH", dedicated=True)
 _SELECT: Final[Spec[Any]] = Spec("SELECT", dedicated=True)
+_LOGINS: Final = frozenset(("AUTH", "HELLO", "RESET"))
 _RESTORING: Final = 1.0  # seconds
 
 
@@ -149,6 +151,11 @@ class Bound(Outbox):
             if (reason := _REFUSED.get(spec.name)) is not None:
                 raise UsageError(reason, command=spec.name)
             self.taint(spec.name)
+
+    @property
+    def is_another_user(self) -> bool:
+        """Whether the owner has authenticated the connection as somebody else, or may have."""
+        return not self._dirty.isdisjoint(_LOGINS)
 
     def taint(self, command: str) -> None:
         """Take note of a command that changes the connection's state, or may do so."""
@@ -396,23 +403,24 @@ class Bound(Outbox):
         else:
             self._flush()
 
-    def _end_queue(self, why: str) -> None:
+    def _end_queue(self, why: str, kind: type[RedisError] = NotSent) -> None:
         queue, self._queue = self._queue, deque()
         for call in queue:
             if not call.done():
-                fail(call, NotSent, why, self.address)
+                fail(call, kind, why, self.address)
 
     def _on_lost(self, _connection: Connection, pending: Sequence[Call], reason: RedisError) -> None:
         why = reason.message if self._connection is not None else self._gone[1]
+        unsent = AuthenticationFailed if isinstance(reason, AuthenticationFailed) else NotSent
         if self._connection is not None:
             self._let_be(self._connection)
             self._connection = None
             if self._gone[0] is not ClientClosed:
-                self._gone = NotSent, f"the connection is gone: {why}"
+                self._gone = unsent, f"the connection is gone: {why}"
         kind = ProtocolViolation if isinstance(reason, ProtocolViolation) else OutcomeUnknown
         for call in pending:
             fail(call, kind, why, self.address)
-        self._end_queue(why)
+        self._end_queue(why, unsent)
 
 
 def _shuts_down(spec: Spec[Any], words: Sequence[Arg]) -> bool:

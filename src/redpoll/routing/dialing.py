@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from time import monotonic
 from typing import Any, Final, Protocol
 
-from redpoll.errors import ConnectionFailed, NotSent, ProtocolViolation, RedisError
+from redpoll.errors import AuthenticationFailed, ConnectionFailed, NotSent, ProtocolViolation, RedisError
 from redpoll.options import Settings
 from redpoll.transport.connection import Connection
 
@@ -46,6 +46,31 @@ class Owner(Protocol):
         ...
 
 
+class Gate:
+    """Keeps a client from dialling in a circle where that will hardly help: one failure of that kind a second."""
+
+    __slots__ = ("_reason", "_until")
+
+    def __init__(self) -> None:
+        self._reason: RedisError | None = None
+        self._until = 0.0
+
+    def shut(self, reason: RedisError) -> bool:
+        """Take note of a failure; return whether it is of that kind."""
+        if not _is_final(reason):
+            return False
+        self._reason, self._until = reason.with_traceback(None), monotonic() + _FINAL
+        return True
+
+    def open(self) -> None:
+        """Take note of a success."""
+        self._reason = None
+
+    def refusal(self) -> RedisError | None:
+        """Return why not to dial now; None to go on. The error is the gate's own: it is not to be raised."""
+        return self._reason if monotonic() < self._until else None
+
+
 class Dialer:
     """Makes the shared connection, and makes it again.
 
@@ -54,11 +79,23 @@ class Dialer:
         lived: there was a connection before.
     """
 
-    __slots__ = ("_failures", "_not_before", "_owner", "_settings", "_since", "_sleeps", "_task", "lived", "reason")
+    __slots__ = (
+        "_failures",
+        "_gate",
+        "_not_before",
+        "_owner",
+        "_settings",
+        "_since",
+        "_sleeps",
+        "_task",
+        "lived",
+        "reason",
+    )
 
-    def __init__(self, settings: Settings, owner: Owner) -> None:
+    def __init__(self, settings: Settings, owner: Owner, gate: Gate) -> None:
         self._settings = settings
         self._owner = owner
+        self._gate = gate
         self._task: asyncio.Task[None] | None = None
         self._failures = 0
         self._not_before = 0.0
@@ -76,13 +113,19 @@ class Dialer:
         if reason is not None:
             if self.lived and self._settings.reconnect is None:
                 return NotSent(f"there is no connection any more (option reconnect): {reason.message}")
-            if (impatient or _is_final(reason)) and monotonic() < self._not_before:
+            if impatient and monotonic() < self._not_before:
                 return reason
+        if (refusal := self._gate.refusal()) is not None:
+            return refusal
         self._task = spawn(self._dial())
         return None
 
     def lost(self, connection: Connection, reason: RedisError) -> None:
         """Take note that the connection in use was lost."""
+        if isinstance(reason, AuthenticationFailed):  # its user changed, or is gone: the next dial fares no better
+            self.reason = reason
+            self._failed()
+            return
         self.reason = NotSent(reason.message)
         if connection.liveness.heard > self._since:
             self._failures = 0
@@ -100,8 +143,7 @@ class Dialer:
         self._failures += 1
         policy, reason = self._settings.reconnect, self.reason
         delay = None if policy is None else policy.delay(self._failures)
-        if reason is not None and _is_final(reason):
-            self._not_before = monotonic() + _FINAL
+        if reason is not None and self._gate.shut(reason):
             return False
         if delay is None:
             self._failures = 0
@@ -125,6 +167,7 @@ class Dialer:
                     _log.exception("cannot connect")
                     self.reason = ConnectionFailed(f"cannot connect: {type(error).__name__}")
                 else:
+                    self._gate.open()
                     self.reason, self.lived, self._since = None, True, monotonic()
                     self._task = None
                     self._owner.use(connection)

@@ -6,6 +6,7 @@ import asyncio
 import math
 import random
 from collections.abc import Awaitable, Callable, Coroutine
+from copy import copy
 from dataclasses import replace
 from time import monotonic
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -34,6 +35,7 @@ from redpoll.types import Arg
 
 from . import blocking
 from .bound import Bound
+from .dialing import Gate
 
 _ATTEMPTS: Final = 3  # how often a command is given to a connection, where each is lost
 _SHORTEST: Final = 0.005  # seconds until a refused command goes out again
@@ -42,6 +44,10 @@ _ANSWER: Final = 1.0  # seconds that an idle connection gets to prove that it st
 _PING: Final[Spec[Any]] = Spec("PING", replay=True)
 _Prepare: TypeAlias = Callable[[Connection], Awaitable[None]]
 _URGENT: Final = 4  # connections for the commands that end what blocks, beside those that it blocks
+
+
+def _nobody(_connection: Connection) -> None:
+    pass
 
 
 class _Again(NamedTuple):
@@ -102,7 +108,19 @@ class _Tries:
 class Leasing:
     """The leased connections of one client."""
 
-    __slots__ = ("_closed", "_dialling", "_filling", "_leases", "_out", "_settings", "_spawn", "_urgent", "_watch")
+    __slots__ = (
+        "_closed",
+        "_dialling",
+        "_filling",
+        "_gate",
+        "_leases",
+        "_out",
+        "_settings",
+        "_spawn",
+        "_took",
+        "_urgent",
+        "_watch",
+    )
 
     def __init__(
         self,
@@ -110,6 +128,8 @@ class Leasing:
         watch: Watch,
         spawn: Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]],
         prepare: _Prepare | None = None,
+        took: Callable[[Connection], object] = _nobody,
+        gate: Gate | None = None,
         bounds: Bounds | None = None,
     ) -> None:
         """Begin with no connection.
@@ -119,11 +139,15 @@ class Leasing:
             watch: ends calls whose time is up.
             spawn: runs a coroutine as a task that no caller's cancellation reaches.
             prepare: is awaited with each new connection before anybody else has it, but for those that end what blocks.
+            took: is told of each connection that is leased.
+            gate: says when not to dial.
             bounds: how many there may be; by default as many as ``max_leased``.
         """
         self._settings = settings
         self._watch = watch
         self._spawn = spawn
+        self._took = took
+        self._gate = gate or Gate()
         address = str(settings.address)
         bounds = bounds or Bounds(settings.max_leased)
         self._leases = Leases(bounds, address, lambda: self._dial(settings, prepare), self._stands)
@@ -231,17 +255,23 @@ class Leasing:
             lease.end(keep=keep)
 
         bound.bind(lease.connection, self._watch, finished)
+        self._took(lease.connection)
 
     # Connections.
 
     async def _dial(self, settings: Settings, prepare: _Prepare | None) -> Connection:
         if self._closed:
             raise NotSent("the client was closed")
+        if (refusal := self._gate.refusal()) is not None:
+            raise copy(refusal)
         dialling = self._spawn(_connect(settings, prepare))
         self._dialling.add(dialling)
         dialling.add_done_callback(self._dialling.discard)
         try:
             return await asyncio.shield(dialling)
+        except RedisError as error:
+            self._gate.shut(error)
+            raise
         except asyncio.CancelledError:
             if dialling.cancelled() and self._closed:
                 raise NotSent("the client was closed") from None
@@ -293,6 +323,11 @@ class Leasing:
         """Return all connections, leased and idle."""
         leased = [bound.connection for bound in self._out if bound.connection is not None]
         return [*leased, *self._leases.idle, *self._urgent.idle]
+
+    def authenticated(self) -> list[Connection]:
+        """Return all connections but those whose owners have authenticated them as somebody else."""
+        own = {bound.connection for bound in self._out if bound.is_another_user}
+        return [connection for connection in self.connections() if connection not in own]
 
     def abandon(self) -> list[Connection]:
         """Take out all connections without closing them; return them."""

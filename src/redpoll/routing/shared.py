@@ -26,10 +26,11 @@ from redpoll.transport.connection import Connection, connect
 from redpoll.transport.watch import Watch, fail
 
 from .bound import Bound
-from .dialing import Dialer
+from .dialing import Dialer, Gate
 from .hooks import Listeners
 from .outbox import Outbox
 from .refusals import Refusals, refused_tail
+from .rotation import Rotation
 
 _T = TypeVar("_T")
 _ATTEMPTS: Final = 20  # how often a call is given to a connection, where each is lost
@@ -50,11 +51,13 @@ class Shared(Outbox):
     __slots__ = (
         "_behind",
         "_dialer",
+        "_gate",
         "_listeners",
         "_redialled",
         "_redialling",
         "_refusals",
         "_retiring",
+        "_rotation",
         "_stopped",
         "_tasks",
         "_watch",
@@ -73,7 +76,8 @@ class Shared(Outbox):
     def _empty(self) -> None:
         super()._empty()
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._dialer = Dialer(self.settings, self)
+        self._gate = Gate()
+        self._dialer = Dialer(self.settings, self, self._gate)
         self._refusals = Refusals(self._put_first)
         self._redialling: asyncio.Task[None] | None = None
         self._redialled = -inf  # when a refusal made for a new connection last
@@ -82,6 +86,8 @@ class Shared(Outbox):
         self._watch = Watch(self.address, self._on_expired, self.default_timeout, self._flows)
         self._watch.on_late = self._on_late
         self._watch.sources.append(self._refusals)
+        self._rotation = Rotation(self.settings, self, self._spawn)
+        self._watch.sources.append(self._rotation)
 
     def _connections(self) -> list[Connection]:
         return [*self._retiring, *([] if self._connection is None else [self._connection])]
@@ -147,6 +153,8 @@ class Shared(Outbox):
         self._crowded = False
         if (due := connection.due()) is not None:
             self._watch.arm(due)
+        self._watch.arm(connection.expires)
+        self._rotation.took(connection)
         if connection.lost:  # right after the handshake, before anybody could be told
             self._on_lost(connection, [], ConnectionFailed("the connection ended right after the handshake"))
         else:
@@ -172,7 +180,14 @@ class Shared(Outbox):
         if call.given:
             fail(call, OutcomeUnknown, f"the connection was lost, and then: {reason.message}", self.address)
         else:
-            fail(call, type(reason), reason.message, self.address, "not_run")
+            fail(
+                call,
+                type(reason),
+                reason.message,
+                self.address,
+                "not_run",
+                isinstance(reason, ConnectionFailed) and reason.final,
+            )
 
     def _on_resumed(self) -> None:
         if self._connection is not None and (due := self._connection.due()) is not None:
@@ -269,15 +284,32 @@ class Shared(Outbox):
 
     def _replace_connection(self, now: float) -> bool:
         """See to it that another connection is made before this one is given up; return False if it just was."""
-        if self._redialling is None:
+        if not self._holding:
             if self.settings.reconnect is None or now - self._redialled < _EPOCH:
                 return False
             self._redialled = now
-            self._redialling = self._spawn(self._redial())
-            self._redialling.add_done_callback(self._let_writes_go)
+            self._begin_redial()
             self._holding = self._mixed = True
             self._behind = [] if self._connection is None else list(self._connection.session.waiting)
         return True
+
+    def replace(self) -> None:
+        """Make another connection before this one is given up, as it is old."""
+        if not self._stopped:
+            self._begin_redial()
+
+    def _begin_redial(self) -> None:
+        if self._redialling is None:
+            self._redialling = self._spawn(self._redial())
+            self._redialling.add_done_callback(self._let_writes_go)
+
+    def current(self) -> Connection | None:
+        """Return the connection that calls are sent on."""
+        return self._connection
+
+    def others(self) -> list[Connection]:
+        """Return the other connections that are authenticated as this one is."""
+        return []
 
     async def _redial(self) -> None:
         try:
@@ -290,6 +322,7 @@ class Shared(Outbox):
             connection.abort()  # the dialler makes another one, or nobody wants one
             return
         self._retire(before)
+        self._holding = self._mixed = True  # until what was sent on that one is answered
         self.use(connection)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_ANSWERING):

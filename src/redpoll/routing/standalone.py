@@ -19,6 +19,7 @@ from redpoll.options import Settings
 from redpoll.protocol.calls import Call, Group
 from redpoll.protocol.encode import encode
 from redpoll.spec import Spec
+from redpoll.transport.connection import Connection
 from redpoll.transport.pool import Bounds, Leases
 from redpoll.types import Arg
 
@@ -75,7 +76,8 @@ class Core(Shared):
         super()._empty()
         self._now = 0.0  # when this turn began
         prepare = None if self.settings.on_connect is None else self._prepare
-        self._leasing = Leasing(self.settings, self._watch, self._spawn, prepare, self._bounds)
+        rotation, gate = self._rotation, self._gate
+        self._leasing = Leasing(self.settings, self._watch, self._spawn, prepare, rotation.took, gate, self._bounds)
 
     # Calls.
 
@@ -225,6 +227,19 @@ class Core(Shared):
             # A single caller gains from a write at once; many gain from one write for all of them.
             self._flush()
 
+    # Credentials.
+
+    async def reauthenticate(self) -> None:
+        """Ask for the credentials anew and authenticate the connections with them; see ``Redis.reauthenticate``."""
+        self.loop()
+        error = await asyncio.shield(self._spawn(self._rotation.run()))
+        if error is not None:
+            raise error
+
+    @override
+    def others(self) -> list[Connection]:
+        return self._leasing.authenticated()
+
     # Event loops.
 
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -261,6 +276,7 @@ class Core(Shared):
         self._loop = loop
         self._runs = loop.is_running
         self._thread = get_ident()
+        self._rotation.listen(loop)
 
     def _refuse_fork(self) -> None:
         if self._forked:
@@ -279,6 +295,7 @@ class Core(Shared):
 
     def _drop(self) -> None:
         """Let go of what belongs to an event loop that is closed."""
+        self._rotation.stop()
         for connection in (*self._leasing.abandon(), *self._connections()):
             connection.forget()
         self._loop = None
@@ -307,6 +324,7 @@ class Core(Shared):
         self._thread = 0
         self._held = False
         self._dialer.stop()
+        self._rotation.stop()
         self._refusals.go_on()
         self.refuse(NotSent(CLOSED))
         pending: list[Call] = self._leasing.close()

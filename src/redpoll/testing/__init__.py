@@ -8,6 +8,6 @@ Nothing here uses redpoll's client, so a fault there cannot hide in its own test
 """
 
 from .binaries import ServerNotFound, find_server
-from .server import EmbeddedServer, EmbeddedServerError, Option
+from .server import EmbeddedServer, EmbeddedServerError, Option, ServerTLS
 
-__all__ = ["EmbeddedServer", "EmbeddedServerError", "Option", "ServerNotFound", "find_server"]
+__all__ = ["EmbeddedServer", "EmbeddedServerError", "Option", "ServerNotFound", "ServerTLS", "find_server"]

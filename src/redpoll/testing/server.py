@@ -19,6 +19,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeAlias
@@ -44,6 +45,31 @@ _BUS: Final = 10_000  # a cluster node's bus listens on its port plus this
 _GUARD: Final = 'read word || { kill -9 "$1"; rm -rf -- "$2"; }'
 
 
+@dataclass(frozen=True)
+class ServerTLS:
+    """The certificates of a server that encrypts. All are paths of PEM files.
+
+    Attributes:
+        cert_file: its certificate.
+        key_file: the private key of it.
+        ca_file: the authorities that clients' certificates must come from; None to ask clients for none.
+    """
+
+    cert_file: str | os.PathLike[str]
+    key_file: str | os.PathLike[str]
+    ca_file: str | os.PathLike[str] | None = None
+
+    def options(self, port: int) -> dict[str, Option]:
+        """Return the configuration directives."""
+        return {
+            "tls-port": port,
+            "tls-cert-file": os.fspath(self.cert_file),
+            "tls-key-file": os.fspath(self.key_file),
+            "tls-ca-cert-file": os.fspath(self.cert_file if self.ca_file is None else self.ca_file),
+            "tls-auth-clients": self.ca_file is not None,
+        }
+
+
 class EmbeddedServerError(RuntimeError):
     """The embedded server could not be started or asked. The message ends with the last lines of its log."""
 
@@ -55,6 +81,7 @@ class EmbeddedServer:
         binary: the program.
         host: always ``"127.0.0.1"``.
         port: the TCP port; kept by ``restart``.
+        tls_port: the TCP port for TLS, beside the other; None without ``tls``.
         socket_path: the Unix socket, or None where the temporary folder's path is too long for one.
         folder: the temporary folder (working directory, log, socket); gone after ``stop``.
         version: such as ``"9.1.2"``.
@@ -68,6 +95,7 @@ class EmbeddedServer:
         options: Mapping[str, Option] | None = None,
         config: str | None = None,
         arguments: Sequence[str] = (),
+        tls: ServerTLS | None = None,
         start_timeout: float = 10.0,
         stop_timeout: float = 3.0,
     ) -> None:
@@ -79,6 +107,7 @@ class EmbeddedServer:
             options: configuration directives, such as ``{"maxmemory": "10mb", "cluster-enabled": True}``.
             config: the text of a configuration file, for what ``options`` cannot say. Sentinels need one.
             arguments: further command-line words, such as ``("--sentinel",)``.
+            tls: certificates, for a program that was built with TLS.
             start_timeout: seconds until the server must answer.
             stop_timeout: seconds it gets to end by itself before it is killed.
 
@@ -89,6 +118,7 @@ class EmbeddedServer:
         self.binary: Path = find_server(binary)
         self.host: str = _HOST
         self.port: int = port or 0
+        self.tls_port: int | None = None
         self.socket_path: str | None = None
         self.folder: Path | None = None
         self.version: str = ""
@@ -98,6 +128,7 @@ class EmbeddedServer:
             raise ValueError(f"the embedded server sets {', '.join(taken)} itself")
         self._config = config
         self._arguments = tuple(arguments)
+        self._tls = tls
         self._start_timeout = start_timeout
         self._stop_timeout = stop_timeout
         self._process: subprocess.Popen[bytes] | None = None
@@ -178,6 +209,8 @@ class EmbeddedServer:
             for attempt in range(1, _ATTEMPTS + 1):
                 if not self._fixed_port:
                     self.port = _free_port(below=65_536 - _BUS if self._options.get("cluster-enabled") else 65_536)
+                if self._tls is not None and not (self._fixed_port and self.tls_port):
+                    self.tls_port = _free_port(below=65_536)
                 self._launch(self.folder)
                 if self._answers():
                     break
@@ -313,6 +346,8 @@ class EmbeddedServer:
         self.socket_path = unix if len(unix) <= _LONGEST_SOCKET_PATH else None
         if self.socket_path is not None:
             options.setdefault("unixsocket", unix)
+        if self._tls is not None and self.tls_port is not None:
+            options |= self._tls.options(self.tls_port)
         for name, value in options.items():
             command += [f"--{name}", *_words(value)]
         command += self._arguments

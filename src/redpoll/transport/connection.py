@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
+import random
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from math import inf
 from time import monotonic
 from typing import Any, Final, cast
 
 from typing_extensions import override
 
-from redpoll.errors import AuthenticationFailed, ConnectionFailed, ProtocolViolation, RedisError
+from redpoll.credentials import ask
+from redpoll.errors import ConnectionFailed, ProtocolViolation, RedisError
 from redpoll.options import Settings
 from redpoll.protocol.calls import Call, Group
 from redpoll.protocol.encode import encode
@@ -26,12 +29,13 @@ from redpoll.protocol.session import Session
 from redpoll.spec import Spec
 
 from .liveness import Liveness
-from .stream import dial, why
+from .stream import dial, is_final, why
 
 LARGE: Final = 64 << 10
 """Payloads from this many bytes on are written on their own, not joined with others."""
 
 _PIECE: Final = 256 << 10
+_YOUNGEST: Final = 0.8  # of ``max_connection_age``: the age from which on a connection may be replaced
 _STRETCH: Final = 1 << 20  # bytes given to the socket before others get their turn
 _HANDSHAKE: Final[Spec[Any]] = Spec("HELLO")
 _PING: Final[Spec[Any]] = Spec("PING")
@@ -59,6 +63,8 @@ class Connection(asyncio.Protocol):
         paused: nothing more must be written now; ``on_resume`` says when it may again.
         ready: the outcome of the handshake.
         lost: the connection has ended.
+        asked: when its credentials were asked for, by ``time.monotonic``.
+        expires: when it is to be replaced by a younger one.
         hung_up: the server ended it.
         liveness: when it was last heard of, and so on. Have ``check`` called when ``due`` says so.
         on_read: called after every chunk that was received, where it is not None.
@@ -67,12 +73,15 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
+        "_alone",
         "_end",
         "_given_up",
         "_rest",
         "_settings",
         "_socket_full",
         "_transport",
+        "asked",
+        "expires",
         "hung_up",
         "liveness",
         "lost",
@@ -92,6 +101,9 @@ class Connection(asyncio.Protocol):
         self.lost: bool = False
         self.hung_up: bool = False
         self.ready: Ready = Ready(2, {})
+        self.asked: float = monotonic()
+        age = settings.max_connection_age
+        self.expires: float = inf if age is None else self.asked + age * random.uniform(_YOUNGEST, 1.0)
         self.liveness: Liveness = Liveness(settings.read_timeout, settings.write_timeout, settings.health_check)
         self.on_read: Callable[[], None] | None = None
         self.on_resume: Callable[[], None] = _ignore
@@ -100,6 +112,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._socket_full = False
         self._rest: memoryview | None = None  # what is left of a large payload
+        self._alone: deque[Call] | None = None  # calls that wait until all others are answered; None for none
         self._end: asyncio.Future[None] | None = None
         self._given_up: RedisError | None = None  # why it was closed from here
 
@@ -122,6 +135,8 @@ class Connection(asyncio.Protocol):
             self.abort()
         if self.on_read is not None:
             self.on_read()
+        if self._alone is not None:
+            self._next_alone()
 
     @override
     def eof_received(self) -> None:
@@ -154,6 +169,11 @@ class Connection(asyncio.Protocol):
             reason = self._given_up
         else:
             reason = ConnectionFailed(f"the connection ended: {why(exc)}", address=str(self._settings.address))
+            reason.final = is_final(exc)  # as TLS 1.3 tells only now that the server refuses our certificate
+        alone, self._alone = self._alone or (), None
+        for call in alone:
+            if not call.given and not call.done():
+                call.future.set_exception(ConnectionFailed(reason.message, address=str(self._settings.address)))
         self.on_lost(self, pending, reason)
         if self._end is not None and not self._end.done():
             self._end.set_result(None)
@@ -163,6 +183,11 @@ class Connection(asyncio.Protocol):
     def blocked(self) -> bool:
         """Return whether nothing can be written now."""
         return self.paused or self.closing
+
+    @property
+    def met(self) -> bool:
+        """Whether the connection stands, TLS included, or stood."""
+        return self.lost or self._transport is not None
 
     @property
     def closing(self) -> bool:
@@ -184,6 +209,32 @@ class Connection(asyncio.Protocol):
             self.liveness.asked = monotonic()
         self.session.give(call)
         self.write(call.payload)
+
+    def send_alone(self, call: Call) -> None:
+        """Send a call once all others are answered, and none behind it until it is answered as well.
+
+        Meanwhile the connection is ``paused``, and stays so if the call fails: its owner is to close it then. If it is
+        lost before, the call ends with ``ConnectionFailed``.
+        """
+        if self._alone is None:
+            self._alone = deque()
+        self._alone.append(call)
+        self.paused = True
+        self._next_alone()
+
+    def _next_alone(self) -> None:
+        alone = self._alone
+        if alone is None or self.session.waiting:
+            return
+        if alone and alone[0].given:
+            future = alone.popleft().future
+            if not future.cancelled() and future.exception() is not None:
+                return
+        if alone:
+            self.send(alone[0])
+        else:
+            self._alone = None
+            self._settle()
 
     def due(self, _now: float = 0.0) -> float | None:
         """Return when to ``wake`` it next; None for never."""
@@ -208,10 +259,12 @@ class Connection(asyncio.Protocol):
         elif verdict == "stuck":
             self.give_up(f"the server took nothing for {liveness.write_timeout:g} s (option write_timeout)")
 
-    def give_up(self, why: str) -> None:
+    def give_up(self, why: str | RedisError) -> None:
         """Close at once; its calls are told why."""
+        if isinstance(why, str):
+            why = ConnectionFailed(f"the connection was closed: {why}", address=str(self._settings.address))
         if self._given_up is None:
-            self._given_up = ConnectionFailed(f"the connection was closed: {why}", address=str(self._settings.address))
+            self._given_up = why
         self.abort()
 
     def _unwritten(self) -> int:
@@ -236,6 +289,8 @@ class Connection(asyncio.Protocol):
         all versions; a transport that lacks it (uvloop's) was closed together with its loop.
         """
         transport, self.on_lost = self._transport, _ignore_loss
+        wrapped = getattr(transport, "_ssl_protocol", None)  # TLS stands between
+        transport = transport if wrapped is None else getattr(wrapped, "_transport", None)
         finish = getattr(transport, "_call_connection_lost", None)
         if finish is not None:
             with contextlib.suppress(Exception):
@@ -251,7 +306,12 @@ class Connection(asyncio.Protocol):
             self._transport.write(rest[:_PIECE])
             self._rest = rest[_PIECE:] if len(rest) > _PIECE else None
             stretch += _PIECE
-        was_paused, self.paused = self.paused, self.lost or self._socket_full or self._rest is not None
+        self._settle()
+
+    def _settle(self) -> None:
+        """Say whether it may be written to, after something has changed."""
+        full = self._socket_full or self._rest is not None or self._alone is not None
+        was_paused, self.paused = self.paused, self.lost or full
         if was_paused and not self.paused:
             self.on_resume()
 
@@ -292,8 +352,10 @@ async def connect(
     done = False
     try:
         async with limit:
-            settings = await _with_credentials(settings)
-            await dial(settings.address, lambda: connection)
+            if settings.credentials is not None:
+                given = await ask(settings.credentials)
+                settings = replace(settings, username=given.username, password=given.password, credentials=None)
+            await dial(settings, lambda: connection)
             outcome: Ready | list[Step] = opening(settings)
             while isinstance(outcome, list):
                 outcome = judge(settings, outcome, await connection.ask(outcome).future)
@@ -302,7 +364,9 @@ async def connect(
                 await prepare(connection)
             done = True
     except TimeoutError as error:
-        reason = f"no connection within {settings.connect_timeout:g} s" if limit.expired() else why(error)
+        reason = f"no connection within {settings.connect_timeout:g} s" if limit.expired() else type(error).__name__
+        if settings.tls is not None and not connection.met:
+            reason += ", nor TLS agreed on: is this the server's port for TLS?"
         raise ConnectionFailed(f"cannot connect: {reason}", address=address) from None
     except RedisError as error:
         error.address = address
@@ -311,25 +375,3 @@ async def connect(
         if not done:
             connection.abort()
     return connection
-
-
-async def _with_credentials(settings: Settings) -> Settings:
-    """Ask for the credentials, as they may change between two connections."""
-    if settings.credentials is None:
-        return settings
-    wrong, username, password = "", None, ""
-    try:
-        given: Any = settings.credentials()
-        if inspect.isawaitable(given):
-            given = await given
-        username, password = given
-        if not isinstance(password, str) or not (username is None or isinstance(username, str)):
-            wrong = "it must give a user (or None) and a password as str"
-    except (RedisError, TimeoutError):
-        raise
-    except Exception as error:
-        wrong = f"it failed with {type(error).__name__}"
-    # Raised out here as the function's own error may carry a secret.
-    if wrong:
-        raise AuthenticationFailed(f"option 'credentials': {wrong}")
-    return replace(settings, username=username, password=password, credentials=None)

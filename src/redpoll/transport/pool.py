@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 
-from redpoll.errors import CommandTimeout, NotSent, PoolTimeout, RedisError
+from redpoll.errors import CommandTimeout, ConnectionFailed, NotSent, PoolTimeout, RedisError
 
 from .connection import Connection
 
@@ -212,7 +212,10 @@ class Leases:
                 return connection
             connection.abort()
             reason = NotSent("the client was closed")
-        raise type(reason)(reason.message, outcome="not_run", address=self._address, command=command)
+        failed = type(reason)(reason.message, outcome="not_run", address=self._address, command=command)
+        if isinstance(reason, ConnectionFailed) and isinstance(failed, ConnectionFailed):
+            failed.final = reason.final
+        raise failed
 
     async def fill(self) -> None:
         """Open connections until there are as many as the least.
@@ -230,7 +233,7 @@ class Leases:
 
     def take_back(self, connection: Connection, keep: bool) -> None:
         """Take a connection from a lease that ends."""
-        kept = keep and not self._closed and not connection.closing
+        kept = keep and not self._closed and not connection.closing and monotonic() < connection.expires
         if kept:
             self._keep(connection)
         else:
@@ -282,7 +285,7 @@ class Leases:
             except BaseException:
                 self.drop(connection)
                 raise
-            if sure and not connection.closing:
+            if sure and not connection.closing and monotonic() < connection.expires:
                 return connection
             self.drop(connection)
         return None

@@ -11,7 +11,7 @@ from math import inf
 from time import monotonic
 from typing import Protocol
 
-from redpoll.errors import CommandTimeout, Outcome, RedisError
+from redpoll.errors import CommandTimeout, ConnectionFailed, Outcome, RedisError
 from redpoll.protocol.calls import Call
 
 from .deadlines import Deadlines
@@ -101,7 +101,14 @@ class Watch:
         self.arm(min((due for due in dues if due is not None), default=inf))
 
 
-def fail(call: Call, kind: type[RedisError], message: str, address: str, outcome: Outcome | None = None) -> None:
+def fail(
+    call: Call,
+    kind: type[RedisError],
+    message: str,
+    address: str,
+    outcome: Outcome | None = None,
+    final: bool = False,
+) -> None:
     """End a call with an error of its own.
 
     Args:
@@ -110,6 +117,7 @@ def fail(call: Call, kind: type[RedisError], message: str, address: str, outcome
         message: what went wrong.
         address: the server's.
         outcome: whether the command ran; by default what the class says.
+        final: dialling again will hardly help.
     """
     elapsed = None if call.timeout is None else max(0.0, monotonic() - (call.deadline - call.timeout))
     error = kind(
@@ -120,6 +128,8 @@ def fail(call: Call, kind: type[RedisError], message: str, address: str, outcome
         attempt=max(call.given, 1),
         elapsed=elapsed,
     )
+    if final and isinstance(error, ConnectionFailed):
+        error.final = True
     call.future.set_exception(error)
 
 

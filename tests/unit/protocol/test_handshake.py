@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,24 @@ def test_fatal(settings: Settings, replies: dict[str, str], kind: type[Connectio
         judge(settings, steps, answers(steps, **{step: ReplyError(text) for step, text in replies.items()}))
     assert type(caught.value) is kind
     assert SECRET not in str(caught.value)
+
+
+def test_a_password_is_wanted_on_protocol_2() -> None:
+    settings = Settings(protocol=2)
+    steps = opening(settings)
+    with pytest.raises(AuthenticationFailed, match="wants a password"):
+        judge(settings, steps, answers(steps, optional=ReplyError("NOAUTH Authentication required.")))
+
+
+def test_what_a_server_quotes_is_not_at_hand_where_the_error_is_raised() -> None:
+    settings = Settings(username="canary-user", password=SECRET)
+    steps = opening(settings)
+    with pytest.raises(ConnectionFailed) as caught:
+        judge(settings, steps, answers(steps, hello=ReplyError(f"ERR {SECRET} of canary-user")))
+    frames = traceback.TracebackException.from_exception(caught.value, capture_locals=True).stack
+    ours = [frame for frame in frames if frame.filename.endswith("handshake.py") and "unit" not in frame.filename]
+    assert ours
+    assert "canary" not in str([frame.locals for frame in ours])
 
 
 def test_another_protocol_than_asked_for() -> None:

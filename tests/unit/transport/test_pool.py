@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import Any, cast
 
 import pytest
@@ -17,6 +18,7 @@ class Fake:
     def __init__(self) -> None:
         self.closing = False
         self.on_lost: Any = None
+        self.expires = math.inf
 
     def abort(self) -> None:
         self.closing = True
@@ -75,6 +77,20 @@ async def test_a_lease_ends_once() -> None:
     second.end(keep=False)
     third.end(keep=False)
     assert leases.used == 0
+
+
+async def test_an_old_connection_is_not_kept() -> None:
+    dialer = Dialer()
+    leases = Leases(Bounds(2), "h:1", dialer)
+    (await leases.acquire("A", None)).end(keep=True)
+    dialer.made[0].expires = 0.0
+    lease = await leases.acquire("A", None)
+    assert dialer.made[0].closing
+    assert len(dialer.made) == 2
+    dialer.made[1].expires = 0.0
+    lease.end(keep=True)
+    assert dialer.made[1].closing
+    assert leases.idle == []
 
 
 async def test_a_closed_idle_connection_is_passed_over() -> None:
