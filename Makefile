@@ -1,6 +1,6 @@
 # Needs Python 3.11 to 3.14 and pip, nothing else. Every target makes .venv itself; another interpreter: make PYTHON=…
 .DEFAULT_GOAL := help
-.PHONY: help demo test check generate bench soak test-matrix venv lint types fresh
+.PHONY: help demo test check generate upgrade bench soak test-matrix venv lint types fresh
 export PYTHON
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
@@ -20,6 +20,10 @@ check: lint types fresh ## without a network or server: ruff, black, mypy, pyrig
 
 generate: venv ## write src/redpoll/commands from commands.json and codegen/overlay
 	@$(RUN) codegen
+
+upgrade: venv ## take up newer specs, SPEC="file folder url redis://…": import, regenerate, prove, report for the changelog
+	@test -n "$(SPEC)" || { echo 'make upgrade SPEC="…": a file, a folder, a URL or redis://host:port' >&2; exit 2; }
+	@$(RUN) codegen upgrade $(SPEC)
 
 bench: venv ## CPU per call, against a bare asyncio and hiredis loop
 	@$(RUN) benchmarks.bench

@@ -1,1 +1,1 @@
-"""The generator: turns ``commands.json`` and the overlay into ``src/redpoll/commands/``. Not part of the installed package."""
+"""The generator: turns ``commands.json`` and the overlay into ``src/redpoll/commands/``; installed as ``redpoll_codegen``."""

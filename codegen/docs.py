@@ -49,7 +49,13 @@ _MODULE_SINCE: Final = {
 
 
 def docstring(
-    command: Command, summary: str, params: Sequence[Param], cases: Sequence[Case], note: str | None = None
+    command: Command,
+    summary: str,
+    params: Sequence[Param],
+    cases: Sequence[Case],
+    note: str | None = None,
+    *,
+    page: bool = True,
 ) -> str:
     """Return the text between the quotes, unindented and escaped.
 
@@ -59,12 +65,14 @@ def docstring(
         params: the method's parameters.
         cases: what it returns.
         note: what stands at the end.
+        page: the command has a page in its server's documentation.
     """
     lines = [summary, "", f"``{syntax(command)}``"]
     if params:
         lines += ["", "Args:", *(f"    {param.name}: {_phrase(param)}" for param in params)]
     lines += ["", "Returns:", *(f"    {line}" for line in _returns(cases))]
-    lines += ["", _origin(command), *([note] if note else [])]
+    end = [*_origin(command, page), *([note] if note else [])]
+    lines += ["", *end] if end else []
     return escape("\n".join(lines))
 
 
@@ -109,20 +117,24 @@ def _condition(case: Case) -> str:
     return " and ".join(f"no ``{name[1:]}``" if name.startswith("!") else f"``{name}``" for name in case.when)
 
 
-def _origin(command: Command) -> str:
+def _origin(command: Command, page: bool) -> list[str]:
     facts: list[str] = []
     if command.complexity:
         facts.append(f"Complexity: {command.complexity}.")
     names = {"redis": _MODULE_SINCE.get(command.module or "", "Redis"), "valkey": "Valkey"}
-    since = [f"{names[provider]} {version}" for provider, version in command.providers.items()]
-    facts.append(f"Since {', '.join(since)}.")
+    if command.module and not page:
+        names = dict.fromkeys(names, command.module)
+    since = [f"{names[provider]} {version}" for provider, version in command.providers.items() if version]
+    if since:
+        facts.append(f"Since {', '.join(since)}.")
     if command.deprecated_since:
         instead = f": use {', '.join(command.replaced_by)}" if command.replaced_by else ""
         facts.append(f"Deprecated since {command.deprecated_since}{instead}.")
-    page = command.name.lower().replace(" ", "-")
-    host = "redis.io/docs/latest" if "redis" in command.providers else "valkey.io"
-    facts.append(f"See https://{host}/commands/{page}/")
-    return "\n".join(facts)
+    if page:
+        path = command.name.lower().replace(" ", "-")
+        host = "redis.io/docs/latest" if "redis" in command.providers else "valkey.io"
+        facts.append(f"See https://{host}/commands/{path}/")
+    return facts
 
 
 def syntax(command: Command) -> str:

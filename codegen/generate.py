@@ -7,19 +7,20 @@ import keyword
 import re
 import sys
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Final
 
 import black
 from black.mode import Mode, TargetVersion
 from black.parsing import InvalidInput
 
-from . import docs, facts, ir, lower, naming, overlay, render, replies, since, spec, tested
+from . import docs, facts, ir, lower, naming, overlay, render, replies, since, spec, tested, writing
+from .changes import difference
+from .fields import SpecError
+from .places import ROOT
 
-ROOT: Final = Path(__file__).resolve().parent.parent
 OUTPUT: Final = ROOT / "src" / "redpoll" / "commands"
 MODE: Final = Mode(line_length=120, target_versions={TargetVersion.PY311})
 RESERVED: Final = frozenset(
@@ -31,12 +32,32 @@ RESERVED: Final = frozenset(
 )  # fmt: skip
 """Names of handwritten client methods, which a command must not take."""
 
-LOCALS: Final = frozenset({"self", "words", "each", "left", "right", "tuple"})
-"""Names that generated encoders use, which a parameter must not take."""
+USED: Final = frozenset({"S", "TYPE_CHECKING", "builtins", "overload"})
+"""Names that generated classes use, which neither a method nor a constant must take."""
 
 
 class GenerationError(Exception):
     """What stops the generation; the message holds one line a fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What methods are made for.
+
+    Attributes:
+        redpoll: for redpoll itself; else for others, who add commands of their own.
+        taken: method names that no command must take, and what has them.
+        servers: the servers of the tests, for docstrings to say what none of them has.
+    """
+
+    redpoll: bool
+    taken: Mapping[str, str]
+    servers: tuple[tested.Server, ...] = ()
+
+
+def purpose() -> Purpose:
+    """Return the purpose of redpoll's own commands."""
+    return Purpose(True, dict.fromkeys(RESERVED, "a handwritten method"), tested.load())
 
 
 def run(*, check: bool = False, stamp: bool = False) -> int:
@@ -52,22 +73,31 @@ def run(*, check: bool = False, stamp: bool = False) -> int:
             for name in overlay.stamp(commands):
                 print(f"stamped   {name}")
         files = generate(commands, overlay.load())
-    except (spec.SpecError, overlay.OverlayError, GenerationError) as error:
+    except (SpecError, overlay.OverlayError, GenerationError) as error:
         print(error, file=sys.stderr)
         return 2
-    old = {path.name: path.read_text(encoding="utf-8") for path in sorted(OUTPUT.glob("*")) if path.is_file()}
-    if check:
-        return _compare(old, files)
-    with _stage("write"):
-        OUTPUT.mkdir(exist_ok=True)
-        for name in old.keys() - files.keys():
-            (OUTPUT / name).unlink()
-        for name, text in files.items():
-            if old.get(name) != text:
-                (OUTPUT / name).write_text(text, encoding="utf-8")
-    for line in difference(old, files):
-        print(line)
-    return 0
+    return store(files, check=check)
+
+
+def store(files: Mapping[str, str], *, check: bool = False) -> int:
+    """Write redpoll's commands, or with ``check`` compare them; say what changed and return the exit code."""
+    try:
+        old = writing.read(OUTPUT)
+        if not check:
+            with stage("write"):
+                writing.replace(OUTPUT, files)
+    except writing.WriteError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if not check:
+        for line in difference(old, files):
+            print(line)
+        return 0
+    faults = writing.compare(old, files)
+    for line in faults:
+        print(line, file=sys.stderr)
+    print("src/redpoll/commands differs from commands.json and the overlay" if faults else "up to date")
+    return 1 if faults else 0
 
 
 def generate(commands: Mapping[str, spec.Command], over: overlay.Overlay) -> dict[str, str]:
@@ -77,17 +107,26 @@ def generate(commands: Mapping[str, spec.Command], over: overlay.Overlay) -> dic
         OverlayError: the overlay is stale.
         GenerationError: a command that the rules and the overlay cannot make a method of.
     """
-    with _stage("overlay"):
-        containers = frozenset(name.partition(" ")[0] for name in commands if " " in name)
-        modules = {name: _module(command, containers) for name, command in commands.items()}
+    with stage("overlay"):
+        containers, modules = layout(commands)
         overlay.check(over, commands, modules, used=False)
-    with _stage("lower"):
+    with stage("lower"):
         found = methods(commands, over, modules, containers)
         overlay.check(over, commands, modules, used=True)
-    with _stage("render"):
-        sources = _sources(commands, over, found)
-    with _stage("format"):
-        return {name: _formatted(name, text) for name, text in sources.items()}
+    with stage("render"):
+        rendered = sources(commands, over, found)
+    with stage("format"):
+        return {name: formatted(name, text) for name, text in rendered.items()}
+
+
+def layout(commands: Mapping[str, spec.Command]) -> tuple[frozenset[str], dict[str, str]]:
+    """Return the containers among the commands, and each command's module.
+
+    Raises:
+        GenerationError: a group that no module can be named after.
+    """
+    containers = frozenset(name.partition(" ")[0] for name in commands if " " in name)
+    return containers, {name: _module(command, containers) for name, command in commands.items()}
 
 
 def _module(command: spec.Command, containers: frozenset[str]) -> str:
@@ -111,36 +150,56 @@ def methods(
     Raises:
         GenerationError: one line a command that fails.
     """
+    found, faults = lowered(commands, over, modules, containers, purpose())
+    if faults:
+        raise GenerationError("\n".join(faults.values()))
+    return found
+
+
+def lowered(
+    commands: Mapping[str, spec.Command],
+    over: overlay.Overlay,
+    modules: Mapping[str, str],
+    containers: frozenset[str],
+    aim: Purpose,
+) -> tuple[list[ir.Method], dict[str, str]]:
+    """Return the methods, and for each command that fails a line that names it and says why."""
     found: list[ir.Method] = []
-    faults: list[str] = []
-    servers = tested.load()
+    faults: dict[str, str] = {}
+    names = dict(aim.taken)
+    constants: dict[tuple[str, str], str] = {}
     for name, command in commands.items():
         entry = over.entry(name)
         if entry.exclude or (name in containers and entry.method is None):
             continue
         try:
-            note = tested.note(command, servers)
-            found.append(_method(command, entry, modules[name], over.summaries[name], note))
+            item = _method(command, entry, modules[name], over.summaries.get(name, ""), aim)
         except (ir.LoweringError, replies.ReplyError) as error:
-            faults.append(f"{name}: {error}" if not str(error).startswith(name) else str(error))
-    names: dict[str, str] = dict.fromkeys(RESERVED, "a handwritten method")
-    for item in found:
-        if item.name in names and not (item.facts.dedicated and item.name in RESERVED):
-            faults.append(f"{item.command}: the method {item.name!r} is taken by {names[item.name]}")
+            faults[name] = f"{name}: {error}" if not str(error).startswith(name) else str(error)
+            continue
+        if item.name in names and not (aim.redpoll and item.facts.dedicated and item.name in RESERVED):
+            faults[name] = f"{item.command}: the method {item.name!r} is taken by {names[item.name]}"
+            continue
+        clash = [name for name in render.constant_names(item) if (item.module, name) in constants]
+        if clash:
+            other = constants[item.module, clash[0]]
+            faults[name] = f"{item.command}: the constant {clash[0]} is taken by {other}"
+            continue
+        constants |= dict.fromkeys(((item.module, name) for name in render.constant_names(item)), item.command)
         names[item.name] = item.command
-    if faults:
-        raise GenerationError("\n".join(faults))
-    return found
+        found.append(item)
+    return found, faults
 
 
-def _method(command: spec.Command, entry: overlay.Entry, module: str, summary: str, note: str | None) -> ir.Method:
+def _method(command: spec.Command, entry: overlay.Entry, module: str, summary: str, aim: Purpose) -> ir.Method:
     own = lower.Signature(signature(entry.signature), ()) if entry.signature else None
     lowered = own or lower.lower(command, entry)
     params = lowered.params
-    taken = LOCALS & {param.name for param in params}
+    taken = naming.LOCALS & {param.name for param in params}
     if taken:
         raise ir.LoweringError(f"parameter names that encoders use themselves: {', '.join(sorted(taken))}")
     cases = _cases(command, entry, {param.name for param in params})
+    note = tested.note(command, aim.servers) if aim.redpoll else None
     method = ir.Method(
         command=command.name,
         name=entry.method or naming.method_name(command.name),
@@ -149,13 +208,13 @@ def _method(command: spec.Command, entry: overlay.Entry, module: str, summary: s
         steps=_checked(command.name, entry, lowered),
         cases=cases,
         facts=facts.facts(command, entry),
-        doc=docs.docstring(command, summary, params, cases, note),
+        doc=docs.docstring(command, summary, params, cases, note, page=aim.redpoll),
         body=tuple(entry.encode.strip("\n").split("\n")) if entry.encode else (),
         overloads=entry.overloads,
     )
     for name in (method.name, method.constant):
-        # A hostile name must not become code, nor hide the type variable that every face uses.
-        if not name.isidentifier() or keyword.iskeyword(name) or name == "S":
+        # A hostile name must not become code, nor hide what generated code uses.
+        if not name.isidentifier() or keyword.iskeyword(name) or name in USED:
             raise ir.LoweringError(f"neither a method nor a constant can be called {name!r}")
     return method
 
@@ -224,7 +283,8 @@ def _declared(arg: ast.arg, kind: ir.ParamKind, default: ast.expr | None) -> ir.
     return ir.Param(arg.arg, type_.removesuffix(" | None") if source == "None" else type_, kind, source)
 
 
-def _sources(commands: Mapping[str, spec.Command], over: overlay.Overlay, found: list[ir.Method]) -> dict[str, str]:
+def sources(commands: Mapping[str, spec.Command], over: overlay.Overlay, found: Sequence[ir.Method]) -> dict[str, str]:
+    """Return the source of all files by name, not yet formatted."""
     env = render.environment()
     by_module: dict[str, list[ir.Method]] = {}
     for item in found:
@@ -240,56 +300,21 @@ def _sources(commands: Mapping[str, spec.Command], over: overlay.Overlay, found:
     return files
 
 
-def _formatted(name: str, text: str) -> str:
+def formatted(name: str, text: str) -> str:
+    """Return a file's source as black has it.
+
+    Raises:
+        GenerationError: it is no Python.
+    """
     try:
         return black.format_str(re.sub(r"\n{4,}", "\n\n\n", text), mode=MODE)
     except InvalidInput as error:
         raise GenerationError(f"{name}: the rendered source is no Python: {error}") from error
 
 
-def _compare(old: Mapping[str, str], new: Mapping[str, str]) -> int:
-    faults = [f"missing   {name}" for name in sorted(new.keys() - old.keys())]
-    faults += [f"extra     {name}" for name in sorted(old.keys() - new.keys())]
-    faults += [f"differs   {name}" for name in sorted(new) if name in old and old[name] != new[name]]
-    for line in faults:
-        print(line, file=sys.stderr)
-    print("src/redpoll/commands differs from commands.json and the overlay" if faults else "up to date")
-    return 1 if faults else 0
-
-
-def difference(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
-    """Yield what is new, changed and removed: methods with their parameters and return types."""
-    before, after = _signatures(old), _signatures(new)
-    for name in sorted(before.keys() | after.keys()):
-        if name not in before:
-            yield f"new       {name}{after[name][-1]}"
-        elif name not in after:
-            yield f"removed   {name}{before[name][-1]}"
-        elif before[name] != after[name]:
-            yield f"changed   {name}"
-            yield from (f"          - {line}" for line in before[name] if line not in after[name])
-            yield from (f"          + {line}" for line in after[name] if line not in before[name])
-
-
-def _signatures(files: Mapping[str, str]) -> dict[str, list[str]]:
-    """Return each awaited method's signatures, overloads first."""
-    found: dict[str, list[str]] = {}
-    for name, text in files.items():
-        if not name.endswith(".py"):
-            continue
-        try:
-            tree = ast.parse(text)
-        except SyntaxError:  # an old file may be broken; the new one replaces it
-            continue
-        for node in ast.walk(tree):
-            if isinstance(node, ast.AsyncFunctionDef):
-                line = f"({ast.unparse(node.args)}) -> {ast.unparse(node.returns) if node.returns else ''}"
-                found.setdefault(node.name, []).append(line)
-    return found
-
-
 @contextmanager
-def _stage(name: str) -> Generator[None, None, None]:
+def stage(name: str) -> Generator[None, None, None]:
+    """Print how long a stage took."""
     start = time.perf_counter()
     yield
     print(f"{name:<9} {time.perf_counter() - start:6.2f} s")

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from . import spec
+from .fields import SpecError
 from .sources import Source, halves, read_sources, version_of
-from .spec import Command, SpecError
+from .spec import Command
 from .trees import merge_trees
 
 T = TypeVar("T")
@@ -38,8 +39,13 @@ class Merged:
     left_out: dict[str, str] = field(default_factory=dict[str, str])
 
 
-def merge(sources: Iterable[Source]) -> Merged:
-    """Merge sources; their order does not matter."""
+def merge(sources: Iterable[Source], *, described: bool = True) -> Merged:
+    """Merge sources; their order does not matter.
+
+    Args:
+        sources: what to merge.
+        described: leave out the commands that no source describes.
+    """
     ranked = sorted(sources, key=lambda source: source.rank)
     merged = Merged()
     names = sorted({name for source in ranked for name in source.commands})
@@ -49,7 +55,8 @@ def merge(sources: Iterable[Source]) -> Merged:
             merged.left_out[name] = reason
         else:
             merged.commands[name] = _command(name, ranked)
-    _complete_since(merged)
+    if described:
+        _complete_since(merged)
     _complete_groups(merged)
     return merged
 

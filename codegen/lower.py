@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .ir import Check, Each, LoweringError, Param, ParamKind, Step, When, Words
-from .naming import CONVERTERS, PAIR_KEYS, choice_type, is_count, leaf_type, plural, python_name
+from .naming import CONVERTERS, LOCALS, PAIR_KEYS, choice_type, is_count, leaf_type, plural, python_name
 from .normalise import holds, normalise, without
 from .overlay import Entry
 from .spec import Argument, Command
@@ -78,6 +78,8 @@ class _Lowering:
             self.entry.used.add(f"params.{name}")
             name, type_ = patch.name or name, patch.type or type_
             kind, default = patch.kind or kind, patch.default or default
+        elif name in LOCALS:
+            name += "_"
         if name in taken:
             raise LoweringError(f"{self.command.name}: two parameters are called {name!r}")
         since = node.since if node.since and node.since != self.command.since else ""
@@ -410,6 +412,8 @@ class _Lowering:
             each: Step = Each("left, right", f"{name}.items()", (*lead, *order))
         else:
             values = [leaf for leaf in leaves if leaf.type != "pure-token"]
+            if not values:
+                raise LoweringError(f"{self.command.name}: the repeated {node.name} holds no value")
             inner = f"tuple[{', '.join(leaf_type(leaf) for leaf in values)}]"
             name = self._param(plural(python_name(node.name)), f"Many[{inner}]", node, kind, default)
             if kind == "plain":

@@ -39,6 +39,9 @@ LEAF_TYPES: Final = {
     "pattern": "Pattern",
 }
 
+LOCALS: Final = frozenset({"self", "words", "each", "left", "right", "tuple", "list", "result"})
+"""Names that generated code uses beside its parameters, which get another name therefore."""
+
 UNITS: Final = ("M", "KM", "FT", "MI")
 """The tokens of a length's unit, which have an annotation of their own."""
 
@@ -74,17 +77,24 @@ def plural(name: str) -> str:
         return name
     if name.endswith("y") and name[-2:-1] not in "aeiou":
         return f"{name[:-1]}ies"
-    return f"{name}es" if name.endswith(("x", "ss", "ch")) else f"{name}s"
+    several = f"{name}es" if name.endswith(("x", "ss", "ch")) else f"{name}s"
+    return f"{several}_" if keyword.iskeyword(several) else several  # "i" and "a" become keywords
 
 
 def leaf_type(node: Argument) -> str:
-    """Return the annotation of one value: by the node's type, and for times by its unit."""
+    """Return the annotation of one value: by the node's type, and for times by its unit.
+
+    Raises:
+        LoweringError: the node is no value, but a token or a group.
+    """
     words = f"{node.name} {node.token or ''}".lower().replace("_", "-")
     milli = "milli" in words or words.endswith((" px", " pxat"))
     if node.type == "unix-time":
         return "UnixMilliseconds" if milli else "UnixSeconds"
     if node.type == "integer" and ("seconds" in words or words == "ms idle"):
         return "Milliseconds" if milli or words == "ms idle" else "Seconds"
+    if node.type not in LEAF_TYPES:
+        raise LoweringError(f"a value is needed where {node.name} is a {node.type}")
     return LEAF_TYPES[node.type]
 
 

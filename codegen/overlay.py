@@ -29,21 +29,23 @@ The other keys:
   ``by_words(name)``: the function takes the call's words and returns the decoder.
 - ``facts.NAME = {is, why}``: keys, blocking, replay, cacheable, dedicated, key_patterns, key_replies.
 
-An entry or a part that nothing uses is an error.
+An entry or a part that nothing uses is an error. The sentences on commands are in ``summaries.toml``; in a file of
+others, who add commands of their own, entries and the table ``[summaries]`` stand together.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal, cast
+from typing import Final, Literal, cast
 
 import tomlkit
 
+from .fields import Fields, SpecError
 from .ir import ParamKind
-from .spec import Argument, Command, Fields, SpecError, node_hash, read_arguments
+from .spec import Argument, Command, node_hash, read_arguments
 
 FOLDER: Final = Path(__file__).parent / "overlay"
 SUMMARIES: Final = "summaries.toml"
@@ -138,30 +140,48 @@ def load(folder: Path = FOLDER) -> Overlay:
     Raises:
         OverlayError: unreadable TOML, an unknown key, a wrong type, a missing ``why``, a command named twice.
     """
+    return _load(sorted(folder.glob("*.toml")), own=False)
+
+
+def load_own(path: Path) -> Overlay:
+    """Read somebody's own file, entries and summaries in one.
+
+    Raises:
+        OverlayError: as ``load``, or the file cannot be read.
+    """
+    return _load([path], own=True)
+
+
+def _load(paths: Iterable[Path], *, own: bool) -> Overlay:
     entries: dict[str, Entry] = {}
     summaries: dict[str, str] = {}
     faults: list[str] = []
-    for path in sorted(folder.glob("*.toml")):
+    for path in paths:
         try:
             data = tomllib.loads(path.read_text(encoding="utf-8"))
-            if path.name == SUMMARIES:
-                summaries = _summaries(data)
+            if own:
+                summaries = _summaries(data.pop("summaries", {}), path.name)
+            elif path.name == SUMMARIES:
+                summaries = _summaries(data.get("summaries"), path.name)
                 continue
             for name, table in data.items():
                 if name in entries:
                     raise SpecError(path.name, name, f"is in {entries[name].file} already")
                 entries[name] = _entry(name, table, path.name)
-        except (tomllib.TOMLDecodeError, SpecError) as error:
-            faults.append(f"{path.name}: {error}" if isinstance(error, tomllib.TOMLDecodeError) else str(error))
+        except OSError as error:
+            faults.append(f"{path.name}: cannot be read: {error.strerror}")
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            faults.append(f"{path.name}: {error}")
+        except SpecError as error:
+            faults.append(str(error))
     if faults:
         raise OverlayError("\n".join(faults))
     return Overlay(entries, summaries)
 
 
-def _summaries(data: Mapping[str, Any]) -> dict[str, str]:
-    fields = Fields(data.get("summaries"), SUMMARIES, "summaries")
-    names = list(cast("dict[str, Any]", data["summaries"]))
-    return {name: fields.needed(name) for name in names}
+def _summaries(table: object, file: str) -> dict[str, str]:
+    fields = Fields(table, file, "summaries")
+    return {name: fields.needed(name) for name in cast("dict[str, object]", table)}
 
 
 def _entry(name: str, table: object, file: str) -> Entry:
@@ -263,37 +283,44 @@ def check(overlay: Overlay, commands: Mapping[str, Command], modules: Mapping[st
     faults: list[str] = []
     for name, entry in overlay.entries.items():
         where = f"{entry.file}: {name}"
-        if name not in commands:
-            faults.append(f"{where}: there is no such command")
-            continue
-        if entry.file != f"{modules[name]}.toml":
+        if name in commands and entry.file != f"{modules[name]}.toml":
             faults.append(f"{where}: belongs into {modules[name]}.toml")
-        actual = node_hash(commands[name])
-        if entry.spec != actual:
-            faults.append(
-                f"{where}: written for spec {entry.spec or 'none'}, which is now {actual}: look, then --stamp"
-            )
-        if used and not entry.exclude:
-            faults += [f"{where}: {part} is unused" for part in entry.unused()]
+        faults += entry_faults(entry, commands, used=used)
     faults += [f"{SUMMARIES}: {name}: there is no such command" for name in overlay.summaries if name not in commands]
     faults += [f"{SUMMARIES}: {name} has no summary" for name in commands if name not in overlay.summaries]
     if faults:
         raise OverlayError("\n".join(faults))
 
 
+def entry_faults(entry: Entry, commands: Mapping[str, Command], *, used: bool) -> list[str]:
+    """Return a line for each thing about an entry that is stale or, with ``used``, was not used."""
+    where = f"{entry.file}: {entry.command}"
+    if entry.command not in commands:
+        return [f"{where}: there is no such command"]
+    faults: list[str] = []
+    actual = node_hash(commands[entry.command])
+    if entry.spec != actual:
+        faults.append(f"{where}: written for spec {entry.spec or 'none'}, which is now {actual}: look, then --stamp")
+    if used and not entry.exclude:
+        faults += [f"{where}: {part} is unused" for part in entry.unused()]
+    return faults
+
+
 def stamp(commands: Mapping[str, Command], folder: Path = FOLDER) -> list[str]:
     """Write the present hash into each entry's ``spec``, without touching anything else; return what changed."""
-    changed: list[str] = []
-    for path in sorted(folder.glob("*.toml")):
-        if path.name == SUMMARIES:
-            continue
-        text = path.read_text(encoding="utf-8")
-        document = tomlkit.parse(text)
-        tables = cast("dict[str, object]", document)
-        for name in tables.keys() & commands.keys():
-            if "spec" in (entry := cast("dict[str, object]", tables[name])):
-                entry["spec"] = node_hash(commands[name])
-        if (stamped := document.as_string()) != text:
-            path.write_text(stamped, encoding="utf-8")
-            changed.append(path.name)
-    return changed
+    paths = [path for path in sorted(folder.glob("*.toml")) if path.name != SUMMARIES]
+    return [path.name for path in paths if stamp_file(path, commands)]
+
+
+def stamp_file(path: Path, commands: Mapping[str, Command]) -> bool:
+    """Write the present hash into the ``spec`` of a file's entries; tell whether any changed."""
+    text = path.read_text(encoding="utf-8")
+    document = tomlkit.parse(text)
+    tables = cast("dict[str, object]", document)
+    for name in tables.keys() & commands.keys():
+        if "spec" in (entry := cast("dict[str, object]", tables[name])):
+            entry["spec"] = node_hash(commands[name])
+    if (stamped := document.as_string()) == text:
+        return False
+    path.write_text(stamped, encoding="utf-8")
+    return True

@@ -11,12 +11,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any, Final, cast
 
 from .ir import Reply
+from .places import PACKAGE
 
-DECODERS: Final = Path(__file__).parent.parent / "src" / "redpoll" / "decoders"
+DECODERS: Final = PACKAGE / "decoders"
 
 ATOMS: Final = {
     "any": Reply("Any"),

@@ -8,14 +8,14 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, cast
 from urllib.parse import unquote, urlsplit
 
 import hiredis
 
-from .spec import SpecError
+from .fields import SpecError
 
 TIMEOUT: Final = 10.0
 """Seconds to connect, and seconds that one answer may take."""
@@ -38,13 +38,14 @@ class Answer:
     commands: dict[str, object]
 
 
-def ask(url: str, *, limit: int, timeout: float = TIMEOUT) -> Answer:
+def ask(url: str, *, limit: int, timeout: float = TIMEOUT, skipped: dict[str, str] | None = None) -> Answer:
     """Ask a server for INFO, COMMAND and COMMAND DOCS.
 
     Args:
         url: ``redis://[[user]:password@]host[:port]``, ``rediss://`` for TLS; ``valkey://`` and ``valkeys://`` too.
         limit: the most bytes that its answers may have.
         timeout: seconds to connect, and seconds that one answer may take.
+        skipped: takes the commands that it describes wrongly, each with the reason; without it they are errors.
 
     Raises:
         SpecError: it cannot be reached, refuses, or does not know COMMAND DOCS (Redis before 7.0).
@@ -61,9 +62,9 @@ def ask(url: str, *, limit: int, timeout: float = TIMEOUT) -> Answer:
     try:
         with socket.create_connection((host, port), timeout) as plain:
             if not secure:
-                return _ask(_Connection(plain, label, limit, timeout), parts.username, parts.password)
+                return _ask(_Connection(plain, label, limit, timeout), parts.username, parts.password, skipped)
             with ssl.create_default_context().wrap_socket(plain, server_hostname=host) as wrapped:
-                return _ask(_Connection(wrapped, label, limit, timeout), parts.username, parts.password)
+                return _ask(_Connection(wrapped, label, limit, timeout), parts.username, parts.password, skipped)
     except OSError as error:
         raise SpecError(label, "", f"no answer: {error.strerror or str(error) or type(error).__name__}") from error
     except RecursionError as error:
@@ -86,7 +87,7 @@ def label_of(url: str) -> str:
     return f"{parts.scheme}://{url.partition('://')[2].rpartition('@')[2]}"
 
 
-def _ask(server: _Connection, user: str | None, password: str | None) -> Answer:
+def _ask(server: _Connection, user: str | None, password: str | None, skipped: dict[str, str] | None) -> Answer:
     if password is not None:
         words = [unquote(word) for word in (user, password) if word]
         server.call("AUTH", *words)
@@ -95,11 +96,37 @@ def _ask(server: _Connection, user: str | None, password: str | None) -> Answer:
     version = info.get("valkey_version") if valkey else info.get("redis_version")
     table = server.items(server.call("COMMAND"), "COMMAND")
     docs = server.pairs(server.call("COMMAND", "DOCS"), "COMMAND DOCS")
-    described = dict(server.described(docs, "COMMAND DOCS"))
-    commands: dict[str, object] = {**described}
-    for name, entry in server.tabled(table):
-        commands[name] = {**described.get(name, {"group": "module"}), **entry}
+    faults: dict[str, SpecError] = {}
+    described = _gathered(
+        server.label, ((_full(pair[0]), server.described([pair], "COMMAND DOCS")) for pair in docs), faults
+    )
+    tabled = _gathered(server.label, ((server.named(row), server.tabled([row])) for row in table), faults)
+    if skipped is None:
+        for error in faults.values():
+            raise error
+    else:
+        skipped |= {name: error.about(name) for name, error in faults.items()}
+    commands: dict[str, object] = {name: entry for name, entry in described.items() if name not in faults}
+    for name, entry in tabled.items():
+        if name not in faults:
+            commands[name] = {**described.get(name, {"group": "module"}), **entry}
     return Answer(server.label, "valkey" if valkey else "redis", version or "", commands)
+
+
+def _gathered(
+    label: str, parts: Iterable[tuple[str, Iterator[tuple[str, dict[str, object]]]]], faults: dict[str, SpecError]
+) -> dict[str, dict[str, object]]:
+    """Return all entries by name; put into ``faults``, by the command, what cannot be read or is there twice."""
+    found: dict[str, dict[str, object]] = {}
+    for command, part in parts:
+        try:
+            for name, entry in part:
+                if name in found:
+                    raise SpecError(label, name, "is there twice")
+                found[name] = entry
+        except SpecError as error:
+            faults.setdefault(command, error)
+    return found
 
 
 def _info(text: str) -> dict[str, str]:
@@ -220,6 +247,11 @@ class _Connection:
             }
             yield from self.tabled(self.items(row[9], full))
 
+    def named(self, row: object) -> str:
+        """Return the name of an entry of COMMAND, as far as it has one."""
+        first = cast("list[object]", row)[0] if isinstance(row, list) and row else b"?"
+        return _full(first.decode(errors="replace")) if isinstance(first, bytes) else "?"
+
     def key_spec(self, value: object, place: str) -> dict[str, object]:
         """Return one key spec as redis-doc has it."""
         found: dict[str, object] = {}
@@ -238,6 +270,8 @@ def _full(name: str) -> str:
 
 
 def _hint(what: str, message: str) -> str:
-    if what == "COMMAND DOCS" and "unknown" in message.lower():
-        return ": the server does not know COMMAND DOCS, which came with Redis 7.0"
+    if message.startswith("NOPERM"):
+        return ": the user needs +info, +command and +command|docs"
+    if what.startswith("COMMAND") and "unknown" in message.lower():
+        return f": the server does not know {what}" + (", which came with Redis 7.0" if "DOCS" in what else "")
     return ""

@@ -12,15 +12,16 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, cast
 
 import httpx
 
 from . import spec
+from .fields import Fields, SpecError, printable
 from .server import ask, label_of
-from .spec import Command, Fields, SpecError
+from .spec import Command
 
 Kind: TypeAlias = Literal["dump", "module", "schema"]
 Version: TypeAlias = tuple[int, ...]
@@ -45,6 +46,7 @@ class Source:
         version: the server's version; without one in the file's name, the newest that a core command names.
         commands: by name; an entry may lack ``since`` and ``group`` (empty) and ``arity`` (None).
         own: it is one half of a ``commands.json``.
+        summaries: what it says of its commands in a sentence; none of it reaches ``commands.json``.
     """
 
     label: str
@@ -53,6 +55,7 @@ class Source:
     version: Version
     commands: dict[str, Command]
     own: bool = False
+    summaries: dict[str, str] = field(default_factory=dict[str, str])
 
     @property
     def rank(self) -> tuple[object, ...]:
@@ -62,12 +65,13 @@ class Source:
         return (kind, tuple(-number for number in self.version), self.own, hashlib.sha256(text.encode()).hexdigest())
 
 
-def read_sources(places: Iterable[str], servers: Iterable[str]) -> list[Source]:
+def read_sources(places: Iterable[str], servers: Iterable[str], skipped: dict[str, str] | None = None) -> list[Source]:
     """Read everything that the command line names.
 
     Args:
         places: files, folders (all ``*.json`` below them) and http(s) addresses.
         servers: ``redis://`` URLs of running servers.
+        skipped: takes the commands that cannot be understood, each with the reason; without it they are errors.
 
     Raises:
         SpecError: one of them cannot be read or understood.
@@ -75,14 +79,15 @@ def read_sources(places: Iterable[str], servers: Iterable[str]) -> list[Source]:
     found: list[Source] = []
     for place in places:
         if place.startswith(("http://", "https://")):
-            found.extend(from_json(fetch(place), label_of(place)))
+            found.extend(from_json(fetch(place), label_of(place), skipped))
         else:
             for path, label in _files(Path(place)):
-                found.extend(from_json(parse(_read(path, label), label), label))
+                found.extend(from_json(parse(_read(path, label), label), label, skipped))
     for url in servers:
-        answer = ask(url, limit=LONGEST)
-        commands = read_commands(answer.commands, answer.label)
-        found.append(Source(answer.label, "dump", answer.provider, version_of(answer.version), commands))
+        answer = ask(url, limit=LONGEST, skipped=skipped)
+        commands = read_commands(answer.commands, answer.label, skipped)
+        version, told = version_of(answer.version), summaries(answer.commands)
+        found.append(Source(answer.label, "dump", answer.provider, version, commands, summaries=told))
     return found
 
 
@@ -137,9 +142,25 @@ def parse(content: bytes, label: str) -> object:
         SpecError: it is none.
     """
     try:
-        return json.loads(content)
+        return json.loads(content, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise SpecError(label, "", f"is no JSON: {error}") from error
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(name for index, (name, _) in enumerate(pairs) if name in dict(pairs[:index]))
+        raise ValueError(f"the name {twice[:80]!r} is there twice in one object")
+    return found
+
+
+def summaries(raw: dict[str, object]) -> dict[str, str]:
+    """Return what the entries of a source say of their commands, each in one line."""
+    entries = {name.upper(): cast("dict[str, object]", entry) for name, entry in raw.items() if isinstance(entry, dict)}
+    said = {name: entry.get("summary") for name, entry in entries.items()}
+    lines = {name: " ".join(text.split()) for name, text in said.items() if isinstance(text, str)}
+    return {name: printable(text) for name, text in lines.items() if text}
 
 
 def version_of(text: str) -> Version:
@@ -148,7 +169,7 @@ def version_of(text: str) -> Version:
     return tuple(int(number) for number in match.group().split(".")) if match else ()
 
 
-def from_json(data: object, label: str) -> list[Source]:
+def from_json(data: object, label: str, skipped: dict[str, str] | None = None) -> list[Source]:
     """Tell what parsed JSON is and read it: one source, or the two halves of a ``commands.json``.
 
     Raises:
@@ -160,7 +181,7 @@ def from_json(data: object, label: str) -> list[Source]:
     entries = [cast("dict[str, object]", entry) for entry in raw.values() if isinstance(entry, dict)]
     if any("providers" in entry for entry in entries):
         return halves(spec.from_json(raw, label), label)
-    commands = read_commands(raw, label)
+    commands = read_commands(raw, label, skipped)
     name = label.rpartition("/")[2]
     provider = "valkey" if "valkey" in name.lower() else "redis"
     if any("reply_schema" in entry or "container" in entry for entry in entries):
@@ -171,7 +192,7 @@ def from_json(data: object, label: str) -> list[Source]:
         kind = "module"
     named = re.search(r"\d+(\.\d+)+", name)
     version = version_of(named.group()) if named else newest(commands.values())
-    return [Source(label, kind, provider, version, commands)]
+    return [Source(label, kind, provider, version, commands, summaries=summaries(raw))]
 
 
 def newest(commands: Iterable[Command]) -> Version:
@@ -204,25 +225,38 @@ def _half(nodes: Iterable[spec.Argument], provider: str) -> Iterator[spec.Argume
             yield replace(node, since=since, providers={}, arguments=tuple(_half(node.arguments, provider)))
 
 
-def read_commands(raw: dict[str, object], label: str) -> dict[str, Command]:
+def read_commands(raw: dict[str, object], label: str, skipped: dict[str, str] | None = None) -> dict[str, Command]:
     """Bring the entries of any source but a ``commands.json`` into the shape of one, and read them strictly.
+
+    Args:
+        raw: the entries by name.
+        label: what errors name.
+        skipped: takes the commands that cannot be understood, each with the reason; without it they are errors.
 
     Raises:
         SpecError: an entry holds what the importer does not know.
     """
     found: dict[str, Command] = {}
     for name, entry in raw.items():
-        if not name.isprintable():
-            raise SpecError(label, "", f"control characters in a command's name: {name[:80]!r}")
         upper = name.upper()
-        if upper in found:
-            raise SpecError(label, upper, "is there twice, in different case")
         try:
-            facts = _entry(Fields(entry, label, upper))
-            found[upper] = spec.read_command(upper, facts, label, partial=True)
-        except RecursionError as error:
-            raise SpecError(label, upper, "is nested too deeply") from error
+            if upper in found:
+                raise SpecError(label, upper, "is there twice, in different case")
+            found[upper] = _command(upper, entry, label)
+        except SpecError as error:
+            if skipped is None:
+                raise
+            skipped[printable(upper)] = error.about(upper)
     return found
+
+
+def _command(name: str, entry: object, label: str) -> Command:
+    if not name.isprintable():
+        raise SpecError(label, "", f"control characters in a command's name: {name[:80]!r}")
+    try:
+        return spec.read_command(name, _entry(Fields(entry, label, name)), label, partial=True)
+    except RecursionError as error:
+        raise SpecError(label, name, "is nested too deeply") from error
 
 
 def _entry(fields: Fields) -> dict[str, Any]:

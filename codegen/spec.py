@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, cast, get_args
 
-from typing_extensions import override
+from .fields import Fields, SpecError, kind_of
 
 ArgumentType: TypeAlias = Literal[
     "key", "string", "integer", "double", "pattern", "unix-time", "pure-token", "oneof", "block"
@@ -24,6 +24,8 @@ FindType: TypeAlias = Literal["range", "keynum", "unknown"]
 
 ARGUMENT_TYPES: Final[frozenset[str]] = frozenset(get_args(ArgumentType))
 PROVIDERS: Final = ("redis", "valkey")
+DEEPEST: Final = 32
+"""Levels that an argument tree may have; upstream's have up to 8."""
 KEY_FLAGS: Final = frozenset(
     {"RO", "RW", "OW", "RM", "access", "update", "insert", "delete", "not_key", "incomplete", "variable_flags"}
 )
@@ -37,28 +39,6 @@ FIND_FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "keynum": ("keynumidx", "firstkey", "keystep"),
     "unknown": (),
 }
-
-
-class SpecError(Exception):
-    """A spec that cannot be read.
-
-    Attributes:
-        source: the file, address or server it comes from.
-        place: where in it, such as ``SET.arguments[2]``; empty for the whole.
-        what: what is wrong.
-    """
-
-    def __init__(self, source: str, place: str, what: str) -> None:
-        super().__init__(source, place, what)
-        self.source = source
-        self.place = place
-        self.what = what
-
-    @override
-    def __str__(self) -> str:
-        # Places and details may quote hostile names, so line breaks never reach the message.
-        parts = [self.source, self.place, self.what] if self.place else [self.source, self.what]
-        return ": ".join("".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in part) for part in parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,102 +149,6 @@ class Command:
     providers: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
 
 
-class Fields:
-    """The fields of one JSON object, taken one by one with their types checked; what is left over is an error."""
-
-    def __init__(self, value: object, source: str, place: str) -> None:
-        self.source = source
-        self.place = place
-        if not isinstance(value, dict):
-            raise SpecError(source, place, f"an object is needed, not {_kind(value)}")
-        self._left: dict[str, object] = dict(cast("dict[str, object]", value))
-
-    def error(self, what: str, key: str = "") -> SpecError:
-        """Return (not raise) an error about this object, or one of its fields."""
-        return SpecError(self.source, f"{self.place}.{key}" if key and self.place else key or self.place, what)
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._left
-
-    def raw(self, key: str) -> object:
-        """Take a field of any type; None where it is missing."""
-        return self._left.pop(key, None)
-
-    def text(self, key: str) -> str | None:
-        """Take a string of printable characters; None where it is missing."""
-        value = self._left.pop(key, None)
-        if value is None:
-            return None
-        if not isinstance(value, str):
-            raise self.error(f"a string is needed, not {_kind(value)}", key)
-        if not value.isprintable():
-            raise self.error(f"control characters in {value[:80]!r}", key)
-        return value
-
-    def needed(self, key: str) -> str:
-        """Take a string that must be there and not be empty."""
-        value = self.text(key)
-        if not value:
-            raise self.error(f"{key!r} is missing or empty")
-        return value
-
-    def number(self, key: str) -> int | None:
-        """Take an integer; None where it is missing."""
-        value = self._left.pop(key, None)
-        if value is None or (isinstance(value, int) and not isinstance(value, bool)):
-            return value
-        raise self.error(f"an integer is needed, not {_kind(value)}", key)
-
-    def flag(self, key: str) -> bool:
-        """Take a boolean; False where it is missing."""
-        value = self._left.pop(key, False)
-        if isinstance(value, bool):
-            return value
-        raise self.error(f"true or false is needed, not {_kind(value)}", key)
-
-    def items(self, key: str) -> list[object]:
-        """Take a list of anything; empty where it is missing."""
-        value = self._left.pop(key, None)
-        if value is None:
-            return []
-        if not isinstance(value, list):
-            raise self.error(f"a list is needed, not {_kind(value)}", key)
-        return cast("list[object]", value)
-
-    def table(self, key: str) -> dict[str, object]:
-        """Take an object of anything; empty where it is missing."""
-        value = self._left.pop(key, None)
-        if value is None:
-            return {}
-        if not isinstance(value, dict):
-            raise self.error(f"an object is needed, not {_kind(value)}", key)
-        return cast("dict[str, object]", value)
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        """Take a list of printable strings; empty where it is missing."""
-        found: list[str] = []
-        for index, value in enumerate(self.items(key)):
-            if not isinstance(value, str) or not value.isprintable():
-                raise self.error(f"a printable string is needed, not {_kind(value)}", f"{key}[{index}]")
-            found.append(value)
-        return tuple(found)
-
-    def providers(self) -> dict[str, str]:
-        """Take ``providers``, a mapping of provider to version; empty where it is missing."""
-        if "providers" not in self._left:
-            return {}
-        inner = Fields(self.raw("providers"), self.source, f"{self.place}.providers")
-        found = {name: inner.needed(name) for name in PROVIDERS if name in inner}
-        inner.done()
-        return found
-
-    def done(self, *known: str) -> None:
-        """Raise where a field is left over that is not one of ``known``."""
-        for key in sorted(self._left):
-            if key not in known:
-                raise SpecError(self.source, self.place, f"unknown field {key[:80]!r}")
-
-
 def load(path: str | Path) -> dict[str, Command]:
     """Read ``commands.json``.
 
@@ -288,7 +172,7 @@ def from_json(data: object, source: str) -> dict[str, Command]:
         SpecError: it holds anything that this module does not know.
     """
     if not isinstance(data, dict):
-        raise SpecError(source, "", f"an object of commands is needed, not {_kind(data)}")
+        raise SpecError(source, "", f"an object of commands is needed, not {kind_of(data)}")
     entries = cast("dict[str, object]", data)
     return {name: read_command(name, value, source) for name, value in entries.items()}
 
@@ -310,7 +194,7 @@ def read_command(name: str, value: object, source: str, *, partial: bool = False
     fields = Fields(value, source, name)
     schema = fields.raw("reply_schema")
     if schema is not None and not isinstance(schema, dict):
-        raise fields.error(f"an object is needed, not {_kind(schema)}", "reply_schema")
+        raise fields.error(f"an object is needed, not {kind_of(schema)}", "reply_schema")
     command = Command(
         name=name,
         since=(fields.text("since") or "") if partial else fields.needed("since"),
@@ -327,12 +211,22 @@ def read_command(name: str, value: object, source: str, *, partial: bool = False
         deprecated_since=fields.text("deprecated_since"),
         replaced_by=fields.texts("replaced_by"),
         reply_schema=cast("dict[str, Any] | None", schema),
-        providers=fields.providers(),
+        providers=_providers(fields),
     )
     if not command.providers and not partial:
         raise fields.error("'providers' is missing or empty")
     fields.done()
     return command
+
+
+def _providers(fields: Fields) -> dict[str, str]:
+    """Take ``providers``, a mapping of provider to version; empty where it is missing."""
+    if "providers" not in fields:
+        return {}
+    inner = Fields(fields.raw("providers"), fields.source, f"{fields.place}.providers")
+    found = {name: inner.needed(name) for name in PROVIDERS if name in inner}
+    inner.done()
+    return found
 
 
 def read_arguments(fields: Fields) -> tuple[Argument, ...]:
@@ -341,6 +235,8 @@ def read_arguments(fields: Fields) -> tuple[Argument, ...]:
     Raises:
         SpecError: an unknown field or type; a token or oneof without what it needs.
     """
+    if fields.place.count(".arguments[") >= DEEPEST:
+        raise fields.error(f"is nested deeper than {DEEPEST} levels")
     return tuple(
         _argument(value, fields.source, f"{fields.place}.arguments[{index}]")
         for index, value in enumerate(fields.items("arguments"))
@@ -364,7 +260,7 @@ def _argument(value: object, source: str, place: str) -> Argument:
         deprecated_since=fields.text("deprecated_since"),
         key_spec_index=fields.number("key_spec_index"),
         display_text=fields.text("display_text"),
-        providers=fields.providers(),
+        providers=_providers(fields),
         arguments=read_arguments(fields),
     )
     fields.done()
@@ -494,16 +390,3 @@ def node_hash(command: Command) -> str:
     }
     text = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _kind(value: object) -> str:
-    names: dict[type, str] = {
-        dict: "an object",
-        list: "a list",
-        str: "a string",
-        bool: "a boolean",
-        int: "a number",
-        type(None): "null",
-    }
-    kind: type = type(value)
-    return names.get(kind, f"a {kind.__name__}")

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
 
+from .fields import Fields, SpecError
 from .since import dated, numbers
-from .spec import Command, Fields, SpecError
+from .spec import Command
 
 SERVERS: Final = Path(__file__).parent / "servers.toml"
 UNCONFIRMED: Final = "Not yet confirmed on a live server"

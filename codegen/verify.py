@@ -30,7 +30,7 @@ from redpoll.faces import Queued
 from redpoll.spec import Spec
 from redpoll.types import Arg
 
-from . import generate, naming, overlay, spec
+from . import generate, overlay, places, spec
 from .calls import Calls, Given, KeySample, enumerate_calls
 from .grammar import accepts, tokens
 from .ir import Method, Param
@@ -320,9 +320,8 @@ def lowered() -> tuple[dict[str, Command], list[Method]]:
         OverlayError: the overlay is wrong or stale.
         GenerationError: a command that cannot be made a method of.
     """
-    commands = spec.load(generate.ROOT / "commands.json")
-    containers = frozenset(name.partition(" ")[0] for name in commands if " " in name)
-    modules = {name: naming.module_name(command, containers) for name, command in commands.items()}
+    commands = spec.load(places.ROOT / "commands.json")
+    containers, modules = generate.layout(commands)
     return commands, generate.methods(commands, overlay.load(), modules, containers)
 
 

@@ -35,6 +35,7 @@ E = TypeVar("E")
 F = TypeVar("F")
 G = TypeVar("G")
 H = TypeVar("H")
+P = TypeVar("P")
 
 _SAME: Final = -1.0
 _AS_IT_IS: Final = bytes(bytearray(b"as it is"))  # told by its identity
@@ -130,6 +131,10 @@ class Client(Commands[S], Generic[S]):
             raise_on_error: raise the first command's error at the end, after all results are set.
         """
         return Pipeline(self._core, self._text, self._timeout, self._replay, raise_on_error, self._prefix)
+
+    def _pipeline(self, kind: Callable[[Link, bool, float | None, bool, bool], P], raise_on_error: bool) -> P:
+        """Begin a batch of another class: for the ``pipeline`` of a subclass whose batches have further commands."""
+        return kind(self._core, self._text, self._timeout, self._replay, raise_on_error)
 
     @overload
     async def batch(self, body: Callable[[Pipeline[S]], tuple[Queued[A]]], /) -> tuple[A]: ...

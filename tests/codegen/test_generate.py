@@ -12,8 +12,9 @@ import pytest
 
 from codegen import generate, overlay, spec
 from codegen.__main__ import main
+from codegen.changes import difference
 from codegen.docs import escape
-from codegen.generate import GenerationError, difference
+from codegen.generate import GenerationError
 from codegen.overlay import Entry, OverlayError, ParamPatch, ReplyCase
 from codegen.spec import Command, SpecError
 from tests.codegen.synthetic import KEY, Generated, attempt, block, command, leaf, make, oneof, overlay_of, token
@@ -48,7 +49,7 @@ RENDER = """
 import hashlib
 from codegen import generate, overlay, spec, verify
 commands, methods = verify.lowered()
-sources = generate._sources(commands, overlay.load(), methods)
+sources = generate.sources(commands, overlay.load(), methods)
 few = {name: item for name, item in commands.items() if item.group in ("string", "stream", "connection")}
 over = overlay.load()
 over = overlay.Overlay(
