@@ -11,11 +11,12 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, get_args
 
 from redpoll import search as s
 from redpoll.errors import UsageError
-from redpoll.values import BitGet, BitIncrBy, BitSet, GrepExact, GrepGlob, GrepMatch, GrepRe
+from redpoll.types import Aggregator
+from redpoll.values import BitGet, BitIncrBy, BitSet, GrepExact, GrepGlob, GrepMatch, GrepRe, RawJSON
 
 from .grammar import Sample
 from .ir import Method, Param
@@ -122,6 +123,12 @@ class _Samples:
             "Milliseconds": [number, dt.timedelta(milliseconds=number)],
             "UnixSeconds": [number, moment],
             "UnixMilliseconds": [number, moment],
+            "Timestamp": [number, moment, Sample("*")],
+            "Aggregator": list(get_args(Aggregator)),
+            "object": [Sample(text), RawJSON(Sample(text)), [number, None]],
+            "DocumentPath": [Sample(text), Sample(f"$.{text}"), text.encode()],
+            "Dumps": [_dumps],
+            "Loads": [str],
             "BitGet": [BitGet("u8", number), BitGet("i64", f"#{number}")],
             "BitSet": [BitSet("i5", number, 3), BitSet("u63", f"#{number}", 3, "SAT")],
             "BitIncrBy": [BitIncrBy("u2", number, 1, "FAIL"), BitIncrBy("u2", number, -1)],
@@ -165,6 +172,10 @@ def _search(text: str) -> dict[str, list[object]]:
         "Step": steps,
         "Summarize": [s.Summarize(), s.Summarize([word], frags=2, len=3, separator=word)],
     }  # fmt: skip
+
+
+def _dumps(value: object) -> str:
+    return Sample(repr(value))
 
 
 def _elements(node: ast.expr) -> Sequence[ast.expr]:

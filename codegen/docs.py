@@ -40,11 +40,24 @@ _PHRASES: Final = {
     "SortKey": "a field, or ``Asc`` or ``Desc`` of one.",
     "BitGet": "``BitGet`` of ``redpoll.values``.",
     "GrepExact | GrepMatch | GrepGlob | GrepRe": "``GrepExact`` and its kind, of ``redpoll.values``.",
+    "Timestamp": 'milliseconds since 1970, a datetime, or one of the server\'s words, such as ``"*"``, ``"-"``, ``"+"``.',
+    "tuple[Value, Aggregator]": "a label, and how the series that share its value become one.",
+    "Aggregator": '``Aggregator`` of ``redpoll.types``, such as ``"avg"``.',
+    "Many[Aggregator]": 'several, such as ``("min", "max")``; each sample then has one value for each.',
+    "Aggregator | Many[str]": 'one for all series, or a list of one a series, where ``"min,max"`` gives two values.',
+    "Value | Many[Value]": "texts, or collections of them.",
+    "object": "any value, sent as JSON text; ``RawJSON`` of ``redpoll.values`` for text that is JSON already.",
+    "Many[tuple[Key, DocumentPath, object]]": "tuples of key, path and value.",
+    "Many[tuple[Key, Timestamp, float]]": "tuples of key, timestamp (as in ``ts_add``) and value.",
+    "DocumentPath": "what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.",
+    "Dumps": "turns the value into JSON text; the standard ``json.dumps`` by default.",
+    "Loads": "turns JSON text into a value; the standard ``json.loads`` by default.",
+    "bytes | bytearray | memoryview": "bytes.",
     "ScoreBound": 'a score, ``"(1.5"`` for an exclusive one, ``"-inf"`` or ``"+inf"``.',
 }
 
 _MODULE_SINCE: Final = {
-    "json": "RedisJSON", "search": "RediSearch", "timeseries": "RedisTimeSeries", "bf": "RedisBloom",
+    "ReJSON": "RedisJSON", "search": "RediSearch", "timeseries": "RedisTimeSeries", "bf": "RedisBloom",
 }  # fmt: skip
 
 
@@ -107,6 +120,8 @@ def _kind(param: Param) -> str:
 
 
 def _returns(cases: Sequence[Case]) -> list[str]:
+    while len(cases) > 1 and cases[-2].reply.type == cases[-1].reply.type:
+        cases = [*cases[:-2], cases[-1]]
     if len(cases) == 1:
         return [f"``{cases[0].reply.type}``"]
     lines = [f"``{case.reply.type}`` with {_condition(case)};" for case in cases[:-1]]
@@ -114,6 +129,8 @@ def _returns(cases: Sequence[Case]) -> list[str]:
 
 
 def _condition(case: Case) -> str:
+    if case.when == ("jsonpath(path)",):
+        return "a ``path`` that begins with ``$``"
     return " and ".join(f"no ``{name[1:]}``" if name.startswith("!") else f"``{name}``" for name in case.when)
 
 

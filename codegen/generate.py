@@ -241,7 +241,12 @@ def _checked(command: str, entry: overlay.Entry, lowered: lower.Signature) -> tu
 def _cases(command: spec.Command, entry: overlay.Entry, params: set[str]) -> tuple[ir.Case, ...]:
     if not entry.reply:
         return (ir.Case((), replies.parse(replies.from_schema(command.reply_schema))),)
-    unknown = {name.removeprefix("!") for case in entry.reply for name in case.when} - params
+    conditions = [condition for case in entry.reply for condition in case.when]
+    tests = {condition: render.test_of(condition) for condition in conditions}
+    unknown = {tested[1] if tested else name.removeprefix("!") for name, tested in tests.items()} - params
+    unknown |= {tested[0] for tested in tests.values() if tested} - render.TESTS.keys()
+    if any(tests.values()) and len(entry.reply) != 2:
+        raise ir.LoweringError("a test of a parameter tells two replies apart")
     if unknown:
         raise ir.LoweringError(f"the reply depends on unknown parameters: {', '.join(sorted(unknown))}")
     cases: list[ir.Case] = []

@@ -33,7 +33,8 @@ def accepts(command: Command, words: Sequence[object], loose: frozenset[str] = f
     Args:
         command: the command.
         words: what would be sent.
-        loose: names of leaves that take a value of any type.
+        loose: names of leaves that take a value of any type; of strings, which do anyway, those that may be spelled like
+            a token.
     """
     head = command.name.split(" ")
     if [token_of(word) for word in words[: len(head)]] != head:
@@ -148,7 +149,7 @@ class _Parser:
     def _fits(self, node: Argument, word: object) -> bool:
         token = token_of(word)
         if token is not None and token.upper() in self.known:
-            return False
+            return node.name in self.loose and node.type == "string"
         if node.name in self.loose:
             return True
         if node.type in ("integer", "unix-time"):

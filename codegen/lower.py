@@ -186,8 +186,15 @@ class _Lowering:
         if node.type == "oneof" and node.token is None:
             return self._choice(node.arguments, self._path(node), required=False)
         single = node.type not in ("oneof", "block", "pure-token") and node.token is None
+        if single and not node.multiple and self._defaulted(node):
+            return self._required(node, counted=False)
         unit = self._unit(node, kind="plain" if single else "keyword")
         return [When(unit.given, unit.steps)]
+
+    def _defaulted(self, node: Argument) -> bool:
+        """Whether the overlay gives an optional value a default of its own, which is then always sent."""
+        patch = self.entry.params.get(python_name(node.name))
+        return patch is not None and patch.default not in (None, "None")
 
     def _required(self, node: Argument, *, counted: bool) -> list[Step]:
         if node.type == "pure-token":

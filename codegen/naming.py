@@ -50,6 +50,7 @@ CONVERTERS: Final = {
     "Milliseconds": "milliseconds",
     "UnixSeconds": "unix_seconds",
     "UnixMilliseconds": "unix_milliseconds",
+    "Timestamp": "timestamp",
 }
 """Parameter types whose value becomes another word, by a function of ``redpoll.arguments``."""
 

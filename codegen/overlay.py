@@ -24,7 +24,8 @@ The other keys:
   returns another type than the method), and the encoder's lines.
 - ``checks``: a list of ``{refuse = condition, say = message}``: what the spec cannot say of arguments together. The
   condition is Python over the parameters.
-- ``reply``: an expression, or a list of ``{when = [parameters], is = expression}``, the last without ``when``; with
+- ``reply``: an expression, or a list of ``{when = [parameters], is = expression}``, the last without ``when`` (of two,
+  the first may depend on a test: ``when = ["jsonpath(path)"]``, see ``codegen.render.TESTS``); with
   ``text = false``, there or beside it, the reply is read as bytes on every client, as it may hold what is no text.
   ``by_words(name)``: the function takes the call's words and returns the decoder.
 - ``facts.NAME = {is, why}``: keys, blocking, replay, cacheable, dedicated, key_patterns, key_replies.

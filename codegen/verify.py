@@ -66,11 +66,21 @@ _AMOUNT: Final = "an amount other than 1 is sent by the command that takes one, 
 _BOUND: Final = "a bound may be exclusive or infinite, which the spec's double cannot say"
 _WEIGHT: Final = "weights are doubles, which the spec's integer cannot say"
 _OFFSET: Final = "an offset may be #n, which the spec's integer cannot say"
-_RAW: Final = "options are passed as words, so the caller decides what is sent"
 _CORNERS: Final = "the arity is Redis', which has no polygon; one of one corner is shorter"
 _STEPS: Final = "steps repeat in any order, which the spec's tree cannot say: tests/unit/search has its own grammar"
 _FUNCTIONS: Final = "functions of expressions stand within the caller's text; reducers are tested in tests/unit/search"
 _VALUES: Final = "the spec leaves out the number behind VALUES"
+
+_COUNT: Final = "the aggregator count is spelled like a token"
+_EACH: Final = "the spec leaves out that there is one aggregator for each key"
+_FORMAT: Final = "FORMAT is not documented, and is left out"
+_REDUCER: Final = "an aggregator is spelled like a reducer, which is a token"
+_FORMATS: Final = {
+    "ARRPOP": ("STRINGS", "EXPAND1", "EXPAND"),
+    "GET": ("STRING", "EXPAND1", "EXPAND"),
+    "MERGE": ("STRING", "JSON", "BSON"),
+    "SET": ("STRING", "JSON", "BSON"),
+}
 
 SENDS: Final[Mapping[str, tuple[str, str]]] = {
     "DECR": ("DECRBY", _AMOUNT),
@@ -88,8 +98,8 @@ GRAMMAR: Final[Mapping[str, str]] = {
     "FT.SEARCH": "the spec leaves out WITHCOUNT and exclusive bounds, and counts PARAMS by pairs",
     "FT.SPELLCHECK": "the spec leaves out that TERMS may come several times",
     "SENTINEL SET": "the spec's pairs leave out that rename-command takes two words",
-    "TS.MRANGE": _RAW,
-    "TS.MREVRANGE": _RAW,
+    "TS.NRANGE": _EACH,
+    "TS.NREVRANGE": _EACH,
     "VADD": _VALUES,
     "VSIM": _VALUES,
 }
@@ -98,6 +108,10 @@ GRAMMAR: Final[Mapping[str, str]] = {
 LEAVES: Final[Mapping[tuple[str, str], str]] = {
     ("BITFIELD", "offset"): _OFFSET,
     ("BITFIELD_RO", "offset"): _OFFSET,
+    ("TS.MRANGE", "aggregators"): _REDUCER,
+    ("TS.MREVRANGE", "aggregators"): _REDUCER,
+    ("TS.RANGE", "aggregators"): _COUNT,
+    ("TS.REVRANGE", "aggregators"): _COUNT,
     ("ZCOUNT", "max"): _BOUND,
     ("ZCOUNT", "min"): _BOUND,
     ("ZINCRBY", "increment"): "scores are doubles, which the spec's integer cannot say",
@@ -112,7 +126,7 @@ LEAVES: Final[Mapping[tuple[str, str], str]] = {
     ("ZUNION", "weight"): _WEIGHT,
     ("ZUNIONSTORE", "weight"): _WEIGHT,
 }
-"""Leaves (command, name) of a narrower type than the server takes."""
+"""Leaves (command, name) of a narrower type than the server takes, or strings that are spelled like tokens."""
 
 ARITY: Final[Mapping[str, str]] = {
     "CLUSTER REPLICATE": "the arity is Redis', which has no NO ONE",
@@ -120,8 +134,6 @@ ARITY: Final[Mapping[str, str]] = {
     "GEOSEARCHSTORE": _CORNERS,
     "SCRIPT DEBUG": "the arity is Redis', which knows no engine",
     "SENTINEL FAILOVER": "the arity is Redis', which has no COORDINATED",
-    "TS.MRANGE": _RAW,
-    "TS.MREVRANGE": _RAW,
 }
 """Commands of which some calls have another number of words than the spec tells."""
 
@@ -135,8 +147,7 @@ UNSENT: Final[Mapping[tuple[str, str], str]] = {
     ("CLUSTER MIGRATION", "ALL"): "sent where a task's id is ALL",
     ("FT.AGGREGATE", "*"): _FUNCTIONS,
     ("FT.HYBRID", "*"): _FUNCTIONS,
-    ("TS.MRANGE", "*"): _RAW,
-    ("TS.MREVRANGE", "*"): _RAW,
+    **{(f"JSON.{name}", token): _FORMAT for name, tokens in _FORMATS.items() for token in ("FORMAT", *tokens)},
     ("XGROUP SETID", "$"): "sent where the id is $",
 }
 """Tokens (command, token; ``*``: any) that no sample call sends."""

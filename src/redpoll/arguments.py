@@ -6,11 +6,11 @@ import datetime as dt
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
-from typing import Final, TypeVar, cast
+from typing import Final, TypeVar, cast, get_args
 
 from .errors import UsageError
-from .types import Arg, Key, Many, Pairs, Value
-from .values import BitGet, BitIncrBy, BitSet, GrepExact, GrepGlob, GrepMatch, GrepRe
+from .types import Aggregator, Arg, Dumps, Key, Many, Milliseconds, Pairs, Timestamp, Value
+from .values import BitGet, BitIncrBy, BitSet, GrepExact, GrepGlob, GrepMatch, GrepRe, RawJSON, is_jsonpath
 
 T = TypeVar("T")
 One = TypeVar("One", Key, int)
@@ -19,6 +19,8 @@ _WORDS = (str, bytes, bytearray, memoryview)
 _SECOND = dt.timedelta(seconds=1)
 _MILLISECOND = dt.timedelta(milliseconds=1)
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_AGGREGATORS: Final = tuple(word.upper() for word in get_args(Aggregator))
+_BUCKET_TIMESTAMPS: Final = ("START", "-", "END", "+", "MID", "~")
 
 count = len
 """The number of repetitions, by a name that no parameter shadows."""
@@ -114,6 +116,144 @@ def unix_seconds(value: int | dt.datetime) -> Value:
 def unix_milliseconds(value: int | dt.datetime) -> Value:
     """Return a moment in whole milliseconds since 1970; a fraction is cut off."""
     return value if not isinstance(value, dt.datetime) else (value.astimezone(dt.UTC) - _EPOCH) // _MILLISECOND
+
+
+def timestamp(value: Timestamp) -> Value:
+    """Return a time series' moment in whole milliseconds since 1970, or its word as it is."""
+    return value if isinstance(value, str) else unix_milliseconds(value)
+
+
+def timestamps(command: str, name: str, values: Many[Timestamp]) -> list[Arg]:
+    """Return the words of several moments.
+
+    Raises:
+        UsageError: one value instead of a collection, or none.
+    """
+    if no_collection(values):
+        raise not_a_collection(command, name)
+    if not values:
+        raise empty(command, name)
+    return [timestamp(value) for value in values]
+
+
+def aggregators(command: str, name: str, values: Many[str]) -> str:
+    """Return several aggregators as the one word that a server takes.
+
+    Raises:
+        UsageError: one value instead of a collection, none, or one that does not exist.
+    """
+    if no_collection(values):
+        raise not_a_collection(command, name)
+    if not values:
+        raise empty(command, name)
+    for value in values:
+        if no_token(value, _AGGREGATORS):
+            raise not_one_of(command, name, get_args(Aggregator))
+    return ",".join(values)
+
+
+def one_or_several(command: str, aggregation: Aggregator | None, aggregations: Many[Aggregator] | None) -> list[str]:
+    """Return the word of one aggregator or of several; none where there is no aggregation.
+
+    Raises:
+        UsageError: both are given, or an aggregator that does not exist.
+    """
+    if aggregation is not None and aggregations is not None:
+        raise at_most_one(command, ("aggregation", "aggregations"))
+    if aggregation is not None:
+        return [aggregators(command, "aggregation", (aggregation,))]
+    return [] if aggregations is None else [aggregators(command, "aggregations", aggregations)]
+
+
+def one_each(command: str, aggregation: Aggregator | Many[str] | None, keys: int) -> list[str]:
+    """Return one aggregator for each of so many keys; none where there is no aggregation.
+
+    Raises:
+        UsageError: another number of aggregators than keys, or one that does not exist.
+    """
+    if aggregation is None:
+        return []
+    given = [aggregation] * keys if isinstance(aggregation, str) else list(aggregation)
+    if len(given) != keys:
+        raise refused(command, f"aggregation needs one element for each of {keys} keys, and has {len(given)}")
+    return [aggregators(command, "aggregation", each.split(",")) for each in given]
+
+
+def samples(
+    command: str,
+    latest: bool,
+    filter_by_ts: Many[Timestamp] | None,
+    filter_by_value: tuple[float, float] | None,
+) -> list[Arg]:
+    """Return the words that choose samples of time series."""
+    words: list[Arg] = ["LATEST"] if latest else []
+    if filter_by_ts is not None:
+        words += ("FILTER_BY_TS", *timestamps(command, "filter_by_ts", filter_by_ts))
+    if filter_by_value is not None:
+        if no_tuple(filter_by_value, 2):
+            raise not_a_tuple(command, "filter_by_value", 2)
+        words += ("FILTER_BY_VALUE", *filter_by_value)
+    return words
+
+
+def buckets(
+    command: str,
+    aggregation: Sequence[str],
+    bucket_duration: Milliseconds | None,
+    align: Timestamp | None,
+    bucket_timestamp: str | None,
+    empty_buckets: bool,
+) -> list[Arg]:
+    """Return the words that aggregate samples; none where there is no aggregation.
+
+    Args:
+        command: the command, for errors.
+        aggregation: the aggregators' words; none where samples are not aggregated.
+        bucket_duration: of one bucket.
+        align: where a bucket begins.
+        bucket_timestamp: which of a bucket's times stands for it.
+        empty_buckets: whether empty ones are answered too.
+
+    Raises:
+        UsageError: an option of an aggregation without one, or an unknown word.
+    """
+    if bool(aggregation) != (bucket_duration is not None):
+        raise all_or_none(command, ("aggregation", "bucket_duration"))
+    if bucket_duration is None:
+        if align is not None or bucket_timestamp is not None or empty_buckets:
+            raise requires(command, "align, bucket_timestamp or empty", "aggregation")
+        return []
+    words: list[Arg] = [] if align is None else ["ALIGN", timestamp(align)]
+    words += ("AGGREGATION", *aggregation, milliseconds(bucket_duration))
+    if bucket_timestamp is not None:
+        if no_token(bucket_timestamp, _BUCKET_TIMESTAMPS):
+            raise not_one_of(command, "bucket_timestamp", _BUCKET_TIMESTAMPS)
+        words += ("BUCKETTIMESTAMP", bucket_timestamp)
+    return [*words, "EMPTY"] if empty_buckets else words
+
+
+def json_text(value: object, dumps: Dumps | None) -> str | bytes:
+    """Return a value as JSON text: by ``dumps``, or by the standard library; ``RawJSON`` as it is."""
+    if isinstance(value, RawJSON):
+        return value.text
+    if dumps is None:
+        from json import dumps as standard
+
+        dumps = standard
+    return dumps(value)
+
+
+def jsonpath(path: object) -> bool:
+    """Tell whether a path is a JSONPath, which is answered with a list, and not a legacy path.
+
+    Raises:
+        UsageError: the path is neither text nor bytes.
+    """
+    if isinstance(path, bytes | bytearray):
+        path = path.decode("utf-8", "replace")
+    if not isinstance(path, str):
+        raise UsageError(f"a path is text or bytes, not {type(path).__name__}")
+    return is_jsonpath(path)
 
 
 def _whole(value: dt.timedelta, unit: dt.timedelta, name: str) -> int:

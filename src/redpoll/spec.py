@@ -16,6 +16,7 @@ from typing_extensions import TypeVar, override
 from .types import Arg
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 Decoder: TypeAlias = Callable[[Any], T]
 
@@ -237,6 +238,23 @@ class Spec(Generic[T]):
     @override
     def __repr__(self) -> str:
         return f"Spec({self.name!r})"
+
+    def with_decoder(self, decode: Decoder[R]) -> Spec[R]:
+        """Return the same command with another decoder."""
+        return Spec(
+            self.name,
+            decode,
+            keys=self.keys,
+            blocking=self.blocking,
+            replay=self.replay,
+            cacheable=self.cacheable,
+            dedicated=self.dedicated,
+            request_policy=self.request_policy,
+            response_policy=self.response_policy,
+            key_patterns=self.key_patterns,
+            key_replies=self.key_replies,
+            text=self.text,
+        )
 
     def key_positions(self, words: Sequence[Arg]) -> Iterator[int]:
         """Yield the index in ``words`` of each key of this call."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, Protocol, TypeAlias
 
 from typing_extensions import TypeVar
@@ -38,6 +38,24 @@ UnixSeconds: TypeAlias = int | dt.datetime
 
 UnixMilliseconds: TypeAlias = int | dt.datetime
 """A moment: milliseconds since 1970, or a datetime."""
+
+Timestamp: TypeAlias = int | dt.datetime | str
+"""A time series' moment: milliseconds since 1970, a datetime, or a word: ``"*"`` is now, ``"-"`` and ``"+"`` the ends."""
+
+Aggregator: TypeAlias = Literal[
+    "avg", "sum", "min", "max", "range", "count", "first", "last", "std.p", "std.s", "var.p", "var.s", "twa",
+    "countnan", "countall",
+]  # fmt: skip
+"""What becomes of the samples of one time bucket, or of one timestamp in several series."""
+
+DocumentPath: TypeAlias = str | bytes
+"""A path in a JSON document: a JSONPath, which begins with ``$``, or a legacy path such as ``"."`` and ``".a[0]"``."""
+
+Dumps: TypeAlias = Callable[[Any], str | bytes]
+"""Turns a value into JSON text, as ``json.dumps`` does."""
+
+Loads: TypeAlias = Callable[[Any], Any]
+"""Turns JSON text, ``str`` or ``bytes`` as the client reads it, into a value, as ``json.loads`` does."""
 
 ScoreBound: TypeAlias = float | str
 """A score, ``"(1.5"`` for an exclusive one, ``"-inf"`` or ``"+inf"``."""

@@ -5,9 +5,11 @@ They are plain data. Whether they can be right is checked by the method that the
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Final, Literal, Self, TypeAlias
 
+from .errors import UsageError
 from .types import Value
 
 Overflow: TypeAlias = Literal["WRAP", "SAT", "FAIL"]
@@ -87,3 +89,39 @@ class GrepRe:
     """The elements that a regular expression matches."""
 
     pattern: Value
+
+
+@dataclass(frozen=True, slots=True)
+class RawJSON:
+    """JSON text that is sent as it is, where a method would turn a value into JSON."""
+
+    text: str | bytes
+
+
+_JSONPATH: Final = re.compile(r"\$(?![^.\[])")
+
+
+class JSONPath(str):
+    """A path that begins with ``$``: it may match several values, so the JSON methods answer it with lists.
+
+    Any text will do as a path; only, what a plain ``str`` holds is not known before the program runs, and so the type of
+    the answer is not either. Each path that does not begin with ``$``, ``$.`` or ``$[`` is a legacy path: it stands for
+    the first value that it matches.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, path: str) -> Self:
+        """Return the path.
+
+        Raises:
+            UsageError: it is a legacy path.
+        """
+        if not is_jsonpath(path):
+            raise UsageError("a JSONPath is $, or begins with $. or $[")
+        return super().__new__(cls, path)
+
+
+def is_jsonpath(path: str) -> bool:
+    """Tell whether a path is a JSONPath, and not a legacy path."""
+    return _JSONPATH.match(path) is not None

@@ -77,14 +77,27 @@ class Generated:
         assert found.count(found[0]) == len(found)
         return tuple(found[0])
 
+    def spec(self, method: str, *args: Any, **keywords: Any) -> Any:
+        """The spec that a call is run with."""
+        (found,) = (
+            self._recorded(name, class_, method, args, keywords)[0]
+            for space in self.spaces.values()
+            for name, class_ in list(space.items())
+            if isinstance(class_, type) and method in vars(class_) and not name.startswith("Queued")
+        )
+        return found
+
+    def _words(self, name: str, class_: Any, method: str, args: Any, keywords: Any) -> Any:
+        return self._recorded(name, class_, method, args, keywords)[1]
+
     @staticmethod
-    def _words(name: str, class_: Any, method: str, args: Any, keywords: Any) -> Any:
+    def _recorded(name: str, class_: Any, method: str, args: Any, keywords: Any) -> Any:
         class Recorder(class_):  # type: ignore[misc]
             async def _run(self, spec: Any, words: Any) -> Any:
-                return words
+                return spec, words
 
             def _queue(self, spec: Any, words: Any) -> Any:
-                return words
+                return spec, words
 
         result = getattr(Recorder(), method)(*args, **keywords)
         if name.startswith("Queued"):

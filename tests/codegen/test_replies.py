@@ -8,9 +8,9 @@ import pytest
 
 import redpoll.decoders
 from codegen import replies, spec
-from codegen.generate import ROOT
+from codegen.generate import ROOT, GenerationError
 from codegen.ir import Reply
-from codegen.overlay import ReplyCase
+from codegen.overlay import ParamPatch, ReplyCase
 from codegen.replies import ReplyError, from_schema, parse
 from tests.codegen.synthetic import KEY, command, leaf, make, token
 
@@ -115,7 +115,7 @@ def test_every_decoder_can_be_named_and_says_its_type() -> None:
     for name, decoder in found.items():
         assert parse(name) == Reply(decoder.type, decoder.source)
         assert "Text" not in decoder.type
-        assert decoder.type != "Any" or name == "identity"
+        assert decoder.type != "Any" or name in ("identity", "json_value")  # a document may hold anything
         assert callable(eval(decoder.source, {"d": redpoll.decoders}))
 
 
@@ -230,6 +230,64 @@ def test_shapes_of_one_type_need_no_overloads() -> None:
     specs = made.spaces["string"]
     assert specs["GET_FULL"].decode is redpoll.decoders.ok
     assert specs["GET"].decode is redpoll.decoders.flag
+
+
+def test_what_only_running_tells_apart_needs_no_overload() -> None:
+    made = make(
+        command("GET", KEY, token("A", optional=True), leaf("count", "integer", token="COUNT", optional=True)),
+        reply=(ReplyCase(("count",), "int"), ReplyCase(("a",), "ok"), ReplyCase((), "bool")),
+    )
+    assert made.signatures("get")[:2] == [
+        "(key: Key, /, *, a: bool=False, count: int) -> int",
+        "(key: Key, /, *, a: bool=False, count: None=None) -> bool",
+    ]
+    assert made.spaces["string"]["GET_A"].decode is redpoll.decoders.ok
+
+
+def test_a_value_may_decide() -> None:
+    """What passes the test by its type, no argument, and what checkers know nothing of."""
+    path = {"path": ParamPatch(type="DocumentPath", default="'.'")}
+    made = make(
+        command("GET", KEY, leaf("path", optional=True), leaf("count", "integer", optional=True)),
+        params=path,
+        reply=(ReplyCase(("jsonpath(path)",), "list(float)"), ReplyCase((), "opt(float)")),
+    )
+    assert made.signatures("get") == [
+        "(key: Key, /, path: JSONPath, count: int | None=None) -> list[float]",
+        "(key: Key, /, *, count: int | None=None) -> float | None",
+        "(key: Key, /, path: DocumentPath, count: int | None=None) -> list[float] | float | None",
+        "(key: Key, /, path: DocumentPath='.', count: int | None=None) -> list[float] | float | None",
+    ]
+    assert made.words("get", "k") == ("GET", "k", ".")
+    specs = made.spaces["string"]
+    assert made.spec("get", "k", "$.a") is specs["GET_JSONPATH"]
+    assert made.spec("get", "k", b".a") is specs["GET"]
+
+
+@pytest.mark.parametrize(
+    ("cases", "message"),
+    [
+        ([("jsonpath(none)", "int"), ("", "text")], "unknown parameters: none"),
+        ([("other(key)", "int"), ("", "text")], "unknown parameters: other"),
+        ([("jsonpath(key)", "int"), ("full", "float"), ("", "text")], "tells two replies apart"),
+    ],
+)
+def test_wrong_tests_of_a_value(cases: list[tuple[str, str]], message: str) -> None:
+    reply = tuple(ReplyCase((when,) if when else (), expression) for when, expression in cases)
+    with pytest.raises(GenerationError, match=message):
+        make(command("GET", KEY, token("FULL", optional=True)), reply=reply)
+
+
+def test_documents_are_read_by_the_given_function() -> None:
+    made = make(
+        command("GET", KEY),
+        signature=("key: Key", "/", "*", "loads: Loads | None = None"),
+        encode="words.append(key)",
+        reply=(ReplyCase((), "json_value"),),
+    )
+    assert made.signatures("get") == ["(key: Key, /, *, loads: Loads | None=None) -> Any"]
+    assert made.spec("get", "k") is made.spaces["string"]["GET"]
+    assert made.spec("get", "k", loads=len).decode("[1]") == 3
 
 
 def test_an_absent_parameter_may_decide() -> None:

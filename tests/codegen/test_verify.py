@@ -275,6 +275,12 @@ def test_a_loose_leaf_takes_any_value_but_no_token() -> None:
     assert not accepts(spec, ["CMD", "NX", 1.0], frozenset({"score"}))
 
 
+def test_a_loose_string_may_be_spelled_like_a_token() -> None:
+    spec = command("CMD", leaf("reducer"), token("SUM", optional=True))
+    assert not accepts(spec, ["CMD", "sum", "SUM"])
+    assert accepts(spec, ["CMD", "sum", "SUM"], frozenset({"reducer"}))
+
+
 def test_a_count_is_told_by_its_name_and_place() -> None:
     (spec,) = [command("CMD", leaf("numkeys", "integer"), leaf("key", "key", multiple=True), leaf("index", "integer"))]
     number, key, index = spec.arguments

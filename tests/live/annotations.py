@@ -16,6 +16,8 @@ from typing_extensions import override
 
 from redpoll import records, search
 from redpoll import types as types_
+from redpoll.errors import ServerError
+from redpoll.values import JSONPath
 
 PLAIN = (bool, int, float, str, bytes)
 
@@ -74,9 +76,11 @@ class Shape:
 def _accepts(value: Any, annotation: Any) -> bool:
     members = _members(annotation)
     if value is None:
-        return any(member in (None, type(None), Any) for member in members)
+        return any(member in (None, type(None), Any, object) for member in members)
+    if members == (JSONPath,):
+        return isinstance(value, JSONPath)
     if isinstance(value, dict):
-        return any(get_origin(member) is types_.Pairs or member is Any for member in members)
+        return any(get_origin(member) is types_.Pairs or member in (Any, object) for member in members)
     if all(get_origin(member) is Literal or member is type(None) for member in members):
         return any(value == word and type(value) is type(word) for member in members for word in get_args(member))
     return any(member not in (None, type(None)) for member in members)
@@ -140,7 +144,7 @@ def misfit(value: Any, annotation: Any, text: type) -> str:
     record = origin or annotation
     if type(value) is not record:
         return f"{value!r} is {type(value).__name__}, not {annotation}"
-    if record in PLAIN:
+    if record in PLAIN or issubclass(record, ServerError):
         return ""
     for where, part, hint in _parts(value, record, args):
         if why := misfit(part, hint, text):

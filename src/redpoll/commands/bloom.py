@@ -3,43 +3,46 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final, Literal, overload
 
 from redpoll import arguments as _a
+from redpoll import decoders as d
 from redpoll.faces import AwaitedFace, Queued, QueuedFace
 from redpoll.spec import KeyRange, Spec
 from redpoll.types import Arg, Key, S, Value
 
-BF_ADD: Final[Spec[Any]] = Spec("BF.ADD", keys=(KeyRange(1, 1),))
-BF_CARD: Final[Spec[Any]] = Spec("BF.CARD", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
-BF_DEBUG: Final[Spec[Any]] = Spec("BF.DEBUG", keys=(KeyRange(1, 1),), replay=True)
-BF_EXISTS: Final[Spec[Any]] = Spec("BF.EXISTS", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
-BF_INFO: Final[Spec[Any]] = Spec("BF.INFO", keys=(KeyRange(1, 1),), replay=True)
-BF_INSERT: Final[Spec[Any]] = Spec("BF.INSERT", keys=(KeyRange(1, 1),))
-BF_LOADCHUNK: Final[Spec[Any]] = Spec("BF.LOADCHUNK", keys=(KeyRange(1, 1),))
-BF_MADD: Final[Spec[Any]] = Spec("BF.MADD", keys=(KeyRange(1, 1),))
-BF_MEXISTS: Final[Spec[Any]] = Spec("BF.MEXISTS", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
-BF_RESERVE: Final[Spec[Any]] = Spec("BF.RESERVE", keys=(KeyRange(1, 1),))
-BF_SCANDUMP: Final[Spec[Any]] = Spec("BF.SCANDUMP", keys=(KeyRange(1, 1),), replay=True)
+if TYPE_CHECKING:
+    from redpoll.records.probabilistic import BloomInfo
+
+BF_ADD: Final[Spec[bool]] = Spec("BF.ADD", d.flag, keys=(KeyRange(1, 1),))
+BF_CARD: Final[Spec[int]] = Spec("BF.CARD", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
+BF_DEBUG: Final[Spec[list[str]]] = Spec("BF.DEBUG", d.list_of(d.to_str), keys=(KeyRange(1, 1),), replay=True)
+BF_EXISTS: Final[Spec[bool]] = Spec("BF.EXISTS", d.flag, keys=(KeyRange(1, 1),), replay=True, cacheable=True)
+BF_INFO: Final[Spec[BloomInfo]] = Spec(
+    "BF.INFO", lambda reply: d.probabilistic.bloom_info(reply), keys=(KeyRange(1, 1),), replay=True
+)
+BF_INFO_FIELD: Final[Spec[int | None]] = Spec("BF.INFO", d.one_field, keys=(KeyRange(1, 1),), replay=True)
+BF_INSERT: Final[Spec[list[bool | None]]] = Spec("BF.INSERT", d.added_items, keys=(KeyRange(1, 1),))
+BF_LOADCHUNK: Final[Spec[bool]] = Spec("BF.LOADCHUNK", d.ok, keys=(KeyRange(1, 1),))
+BF_MADD: Final[Spec[list[bool | None]]] = Spec("BF.MADD", d.added_items, keys=(KeyRange(1, 1),))
+BF_MEXISTS: Final[Spec[list[bool]]] = Spec(
+    "BF.MEXISTS", d.list_of(d.flag), keys=(KeyRange(1, 1),), replay=True, cacheable=True
+)
+BF_RESERVE: Final[Spec[bool]] = Spec("BF.RESERVE", d.ok, keys=(KeyRange(1, 1),))
+BF_SCANDUMP: Final[Spec[tuple[int, bytes]]] = Spec(
+    "BF.SCANDUMP", d.dumped_chunk, keys=(KeyRange(1, 1),), replay=True, text=False
+)
 
 
 def encode_bf_info(
-    key: Key, capacity: bool, size: bool, filters: bool, items: bool, expansion: bool
+    key: Key, field: Literal["CAPACITY", "SIZE", "FILTERS", "ITEMS", "EXPANSION"] | None
 ) -> tuple[Arg, ...]:
     """Return the words of BF.INFO."""
-    if (capacity, size, filters, items, expansion).count(True) > 1:
-        raise _a.at_most_one("BF.INFO", ("capacity", "size", "filters", "items", "expansion"))
+    if field is not None and _a.no_token(field, ("CAPACITY", "SIZE", "FILTERS", "ITEMS", "EXPANSION")):
+        raise _a.not_one_of("BF.INFO", "field", ("CAPACITY", "SIZE", "FILTERS", "ITEMS", "EXPANSION"))
     words: list[Arg] = ["BF.INFO", key]
-    if capacity:
-        words.append("CAPACITY")
-    if size:
-        words.append("SIZE")
-    if filters:
-        words.append("FILTERS")
-    if items:
-        words.append("ITEMS")
-    if expansion:
-        words.append("EXPANSION")
+    if field is not None:
+        words.append(field)
     return tuple(words)
 
 
@@ -55,6 +58,10 @@ def encode_bf_insert(
     """Return the words of BF.INSERT."""
     if not items:
         raise _a.empty("BF.INSERT", "items")
+    if nocreate and (capacity is not None or error is not None):
+        raise _a.refused("BF.INSERT", "nocreate does not go with capacity or error")
+    if nonscaling and expansion is not None:
+        raise _a.refused("BF.INSERT", "nonscaling does not go with expansion")
     words: list[Arg] = ["BF.INSERT", key]
     if capacity is not None:
         words += ("CAPACITY", capacity)
@@ -88,6 +95,8 @@ def encode_bf_reserve(
     key: Key, error_rate: float, capacity: int, expansion: int | None, nonscaling: bool
 ) -> tuple[Arg, ...]:
     """Return the words of BF.RESERVE."""
+    if nonscaling and expansion is not None:
+        raise _a.refused("BF.RESERVE", "nonscaling does not go with expansion")
     words: list[Arg] = ["BF.RESERVE", key, error_rate, capacity]
     if expansion is not None:
         words += ("EXPANSION", expansion)
@@ -101,7 +110,7 @@ class BloomCommands(AwaitedFace[S]):
 
     __slots__ = ()
 
-    async def bf_add(self, key: Key, /, item: Value) -> Any:
+    async def bf_add(self, key: Key, /, item: Value) -> bool:
         """Put one item into a Bloom filter, made on first use, and tell whether it was probably new.
 
         ``BF.ADD key item``
@@ -111,7 +120,7 @@ class BloomCommands(AwaitedFace[S]):
             item: text, bytes or a number.
 
         Returns:
-            ``Any``
+            ``bool``
 
         Complexity: O(k).
         Since RedisBloom 1.0.0.
@@ -120,7 +129,7 @@ class BloomCommands(AwaitedFace[S]):
         """
         return await self._run(BF_ADD, ("BF.ADD", key, item))
 
-    async def bf_card(self, key: Key, /) -> Any:
+    async def bf_card(self, key: Key, /) -> int:
         """Return how many distinct items went into a Bloom filter, 0 where the key is missing.
 
         ``BF.CARD key``
@@ -129,7 +138,7 @@ class BloomCommands(AwaitedFace[S]):
             key: a key, as text or bytes.
 
         Returns:
-            ``Any``
+            ``int``
 
         Complexity: O(1).
         Since RedisBloom 2.4.4.
@@ -138,7 +147,7 @@ class BloomCommands(AwaitedFace[S]):
         """
         return await self._run(BF_CARD, ("BF.CARD", key))
 
-    async def bf_debug(self, key: Key, /) -> Any:
+    async def bf_debug(self, key: Key, /) -> list[str]:
         """Show the inner layers of a Bloom filter, for developers of the module.
 
         ``BF.DEBUG key``
@@ -147,7 +156,7 @@ class BloomCommands(AwaitedFace[S]):
             key: a key, as text or bytes.
 
         Returns:
-            ``Any``
+            ``list[str]``
 
         Complexity: O(n).
         Since RedisBloom 1.0.0.
@@ -156,7 +165,7 @@ class BloomCommands(AwaitedFace[S]):
         """
         return await self._run(BF_DEBUG, ("BF.DEBUG", key))
 
-    async def bf_exists(self, key: Key, /, item: Value) -> Any:
+    async def bf_exists(self, key: Key, /, item: Value) -> bool:
         """Tell whether one item may be in a Bloom filter; a negative answer is certain.
 
         ``BF.EXISTS key item``
@@ -166,7 +175,7 @@ class BloomCommands(AwaitedFace[S]):
             item: text, bytes or a number.
 
         Returns:
-            ``Any``
+            ``bool``
 
         Complexity: O(k).
         Since RedisBloom 1.0.0.
@@ -175,38 +184,38 @@ class BloomCommands(AwaitedFace[S]):
         """
         return await self._run(BF_EXISTS, ("BF.EXISTS", key, item))
 
+    @overload
     async def bf_info(
-        self,
-        key: Key,
-        /,
-        *,
-        capacity: bool = False,
-        size: bool = False,
-        filters: bool = False,
-        items: bool = False,
-        expansion: bool = False,
-    ) -> Any:
+        self, key: Key, /, field: Literal["CAPACITY", "SIZE", "FILTERS", "ITEMS", "EXPANSION"]
+    ) -> int | None: ...
+
+    @overload
+    async def bf_info(self, key: Key, /, field: None = None) -> BloomInfo: ...
+
+    async def bf_info(
+        self, key: Key, /, field: Literal["CAPACITY", "SIZE", "FILTERS", "ITEMS", "EXPANSION"] | None = None
+    ) -> int | BloomInfo | None:
         """Return capacity, memory, layers, item count and growth rate of a Bloom filter, or just one of them.
 
         ``BF.INFO key [CAPACITY|SIZE|FILTERS|ITEMS|EXPANSION]``
 
         Args:
             key: a key, as text or bytes.
-            capacity: add ``CAPACITY``.
-            size: add ``SIZE``.
-            filters: add ``FILTERS``.
-            items: add ``ITEMS``.
-            expansion: add ``EXPANSION``.
+            field: ``Literal['CAPACITY', 'SIZE', 'FILTERS', 'ITEMS', 'EXPANSION']``.
 
         Returns:
-            ``Any``
+            ``int | None`` with ``field``;
+            else ``BloomInfo``.
 
         Complexity: O(1).
         Since RedisBloom 1.0.0.
         See https://redis.io/docs/latest/commands/bf.info/
         Not yet confirmed on a live server.
         """
-        return await self._run(BF_INFO, encode_bf_info(key, capacity, size, filters, items, expansion))
+        words = encode_bf_info(key, field)
+        if field is not None:
+            return await self._run(BF_INFO_FIELD, words)
+        return await self._run(BF_INFO, words)
 
     async def bf_insert(
         self,
@@ -218,8 +227,8 @@ class BloomCommands(AwaitedFace[S]):
         expansion: int | None = None,
         nocreate: bool = False,
         nonscaling: bool = False,
-    ) -> Any:
-        """Put items into a Bloom filter, sized by the given options where it has to be created.
+    ) -> list[bool | None]:
+        """Put items into a Bloom filter, made with the options on first use; None for what a full one refuses.
 
         ``BF.INSERT key [CAPACITY capacity] [ERROR error] [EXPANSION expansion] [NOCREATE] [NONSCALING] ITEMS item [item ...]``
 
@@ -233,7 +242,7 @@ class BloomCommands(AwaitedFace[S]):
             nonscaling: add ``NONSCALING``.
 
         Returns:
-            ``Any``
+            ``list[bool | None]``
 
         Complexity: O(k * n).
         Since RedisBloom 1.0.0.
@@ -244,7 +253,7 @@ class BloomCommands(AwaitedFace[S]):
             BF_INSERT, encode_bf_insert(key, items, capacity, error, expansion, nocreate, nonscaling)
         )
 
-    async def bf_loadchunk(self, key: Key, /, iterator: int, data: Value) -> Any:
+    async def bf_loadchunk(self, key: Key, /, iterator: int, data: bytes | bytearray | memoryview) -> bool:
         """Write back one piece of a Bloom filter as it came from BF.SCANDUMP.
 
         ``BF.LOADCHUNK key iterator data``
@@ -252,10 +261,10 @@ class BloomCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             iterator: a whole number.
-            data: text, bytes or a number.
+            data: bytes.
 
         Returns:
-            ``Any``
+            ``bool``
 
         Complexity: O(n).
         Since RedisBloom 1.0.0.
@@ -264,8 +273,8 @@ class BloomCommands(AwaitedFace[S]):
         """
         return await self._run(BF_LOADCHUNK, ("BF.LOADCHUNK", key, iterator, data))
 
-    async def bf_madd(self, key: Key, /, *items: Value) -> Any:
-        """Put many items into a Bloom filter and tell for each whether it was probably new.
+    async def bf_madd(self, key: Key, /, *items: Value) -> list[bool | None]:
+        """Put many items into a Bloom filter and tell for each whether it was probably new, None where it is full.
 
         ``BF.MADD key item [item ...]``
 
@@ -274,7 +283,7 @@ class BloomCommands(AwaitedFace[S]):
             items: any number of them: text, bytes or a number.
 
         Returns:
-            ``Any``
+            ``list[bool | None]``
 
         Complexity: O(k * n).
         Since RedisBloom 1.0.0.
@@ -283,7 +292,7 @@ class BloomCommands(AwaitedFace[S]):
         """
         return await self._run(BF_MADD, encode_bf_madd(key, items))
 
-    async def bf_mexists(self, key: Key, /, *items: Value) -> Any:
+    async def bf_mexists(self, key: Key, /, *items: Value) -> list[bool]:
         """Tell for each of several items whether a Bloom filter may hold it.
 
         ``BF.MEXISTS key item [item ...]``
@@ -293,7 +302,7 @@ class BloomCommands(AwaitedFace[S]):
             items: any number of them: text, bytes or a number.
 
         Returns:
-            ``Any``
+            ``list[bool]``
 
         Complexity: O(k * n).
         Since RedisBloom 1.0.0.
@@ -304,7 +313,7 @@ class BloomCommands(AwaitedFace[S]):
 
     async def bf_reserve(
         self, key: Key, /, error_rate: float, capacity: int, *, expansion: int | None = None, nonscaling: bool = False
-    ) -> Any:
+    ) -> bool:
         """Set up an empty Bloom filter with a wanted error rate and capacity; fail if the key exists.
 
         ``BF.RESERVE key error_rate capacity [EXPANSION expansion] [NONSCALING]``
@@ -317,7 +326,7 @@ class BloomCommands(AwaitedFace[S]):
             nonscaling: add ``NONSCALING``.
 
         Returns:
-            ``Any``
+            ``bool``
 
         Complexity: O(1).
         Since RedisBloom 1.0.0.
@@ -326,7 +335,7 @@ class BloomCommands(AwaitedFace[S]):
         """
         return await self._run(BF_RESERVE, encode_bf_reserve(key, error_rate, capacity, expansion, nonscaling))
 
-    async def bf_scandump(self, key: Key, /, iterator: int) -> Any:
+    async def bf_scandump(self, key: Key, /, iterator: int) -> tuple[int, bytes]:
         """Return the next piece of a serialized Bloom filter and the iterator to continue from.
 
         ``BF.SCANDUMP key iterator``
@@ -336,7 +345,7 @@ class BloomCommands(AwaitedFace[S]):
             iterator: a whole number.
 
         Returns:
-            ``Any``
+            ``tuple[int, bytes]``
 
         Complexity: O(n).
         Since RedisBloom 1.0.0.
@@ -351,35 +360,38 @@ class QueuedBloomCommands(QueuedFace[S]):
 
     __slots__ = ()
 
-    def bf_add(self, key: Key, /, item: Value) -> Queued[Any]:
+    def bf_add(self, key: Key, /, item: Value) -> Queued[bool]:
         """Queue BF.ADD; arguments and result as awaited."""
         return self._queue(BF_ADD, ("BF.ADD", key, item))
 
-    def bf_card(self, key: Key, /) -> Queued[Any]:
+    def bf_card(self, key: Key, /) -> Queued[int]:
         """Queue BF.CARD; arguments and result as awaited."""
         return self._queue(BF_CARD, ("BF.CARD", key))
 
-    def bf_debug(self, key: Key, /) -> Queued[Any]:
+    def bf_debug(self, key: Key, /) -> Queued[list[str]]:
         """Queue BF.DEBUG; arguments and result as awaited."""
         return self._queue(BF_DEBUG, ("BF.DEBUG", key))
 
-    def bf_exists(self, key: Key, /, item: Value) -> Queued[Any]:
+    def bf_exists(self, key: Key, /, item: Value) -> Queued[bool]:
         """Queue BF.EXISTS; arguments and result as awaited."""
         return self._queue(BF_EXISTS, ("BF.EXISTS", key, item))
 
+    @overload
     def bf_info(
-        self,
-        key: Key,
-        /,
-        *,
-        capacity: bool = False,
-        size: bool = False,
-        filters: bool = False,
-        items: bool = False,
-        expansion: bool = False,
-    ) -> Queued[Any]:
+        self, key: Key, /, field: Literal["CAPACITY", "SIZE", "FILTERS", "ITEMS", "EXPANSION"]
+    ) -> Queued[int | None]: ...
+
+    @overload
+    def bf_info(self, key: Key, /, field: None = None) -> Queued[BloomInfo]: ...
+
+    def bf_info(
+        self, key: Key, /, field: Literal["CAPACITY", "SIZE", "FILTERS", "ITEMS", "EXPANSION"] | None = None
+    ) -> Queued[int | BloomInfo | None]:
         """Queue BF.INFO; arguments and result as awaited."""
-        return self._queue(BF_INFO, encode_bf_info(key, capacity, size, filters, items, expansion))
+        words = encode_bf_info(key, field)
+        if field is not None:
+            return self._queue(BF_INFO_FIELD, words)
+        return self._queue(BF_INFO, words)
 
     def bf_insert(
         self,
@@ -391,28 +403,28 @@ class QueuedBloomCommands(QueuedFace[S]):
         expansion: int | None = None,
         nocreate: bool = False,
         nonscaling: bool = False,
-    ) -> Queued[Any]:
+    ) -> Queued[list[bool | None]]:
         """Queue BF.INSERT; arguments and result as awaited."""
         return self._queue(BF_INSERT, encode_bf_insert(key, items, capacity, error, expansion, nocreate, nonscaling))
 
-    def bf_loadchunk(self, key: Key, /, iterator: int, data: Value) -> Queued[Any]:
+    def bf_loadchunk(self, key: Key, /, iterator: int, data: bytes | bytearray | memoryview) -> Queued[bool]:
         """Queue BF.LOADCHUNK; arguments and result as awaited."""
         return self._queue(BF_LOADCHUNK, ("BF.LOADCHUNK", key, iterator, data))
 
-    def bf_madd(self, key: Key, /, *items: Value) -> Queued[Any]:
+    def bf_madd(self, key: Key, /, *items: Value) -> Queued[list[bool | None]]:
         """Queue BF.MADD; arguments and result as awaited."""
         return self._queue(BF_MADD, encode_bf_madd(key, items))
 
-    def bf_mexists(self, key: Key, /, *items: Value) -> Queued[Any]:
+    def bf_mexists(self, key: Key, /, *items: Value) -> Queued[list[bool]]:
         """Queue BF.MEXISTS; arguments and result as awaited."""
         return self._queue(BF_MEXISTS, encode_bf_mexists(key, items))
 
     def bf_reserve(
         self, key: Key, /, error_rate: float, capacity: int, *, expansion: int | None = None, nonscaling: bool = False
-    ) -> Queued[Any]:
+    ) -> Queued[bool]:
         """Queue BF.RESERVE; arguments and result as awaited."""
         return self._queue(BF_RESERVE, encode_bf_reserve(key, error_rate, capacity, expansion, nonscaling))
 
-    def bf_scandump(self, key: Key, /, iterator: int) -> Queued[Any]:
+    def bf_scandump(self, key: Key, /, iterator: int) -> Queued[tuple[int, bytes]]:
         """Queue BF.SCANDUMP; arguments and result as awaited."""
         return self._queue(BF_SCANDUMP, ("BF.SCANDUMP", key, iterator))

@@ -3,19 +3,25 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from redpoll import arguments as _a
+from redpoll import decoders as d
 from redpoll.faces import AwaitedFace, Queued, QueuedFace
 from redpoll.spec import KeyCount, KeyRange, Spec
 from redpoll.types import Arg, Key, Many, Pairs, S, Value
 
-CMS_INCRBY: Final[Spec[Any]] = Spec("CMS.INCRBY", keys=(KeyRange(1, 1),))
-CMS_INFO: Final[Spec[Any]] = Spec("CMS.INFO", keys=(KeyRange(1, 1),), replay=True)
-CMS_INITBYDIM: Final[Spec[Any]] = Spec("CMS.INITBYDIM", keys=(KeyRange(1, 1),))
-CMS_INITBYPROB: Final[Spec[Any]] = Spec("CMS.INITBYPROB", keys=(KeyRange(1, 1),))
-CMS_MERGE: Final[Spec[Any]] = Spec("CMS.MERGE", keys=(KeyRange(1, 1), KeyCount(2, 3)))
-CMS_QUERY: Final[Spec[Any]] = Spec("CMS.QUERY", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
+if TYPE_CHECKING:
+    from redpoll.records.probabilistic import CountMinSketchInfo
+
+CMS_INCRBY: Final[Spec[list[int]]] = Spec("CMS.INCRBY", keys=(KeyRange(1, 1),))
+CMS_INFO: Final[Spec[CountMinSketchInfo]] = Spec(
+    "CMS.INFO", lambda reply: d.probabilistic.count_min_sketch_info(reply), keys=(KeyRange(1, 1),), replay=True
+)
+CMS_INITBYDIM: Final[Spec[bool]] = Spec("CMS.INITBYDIM", d.ok, keys=(KeyRange(1, 1),))
+CMS_INITBYPROB: Final[Spec[bool]] = Spec("CMS.INITBYPROB", d.ok, keys=(KeyRange(1, 1),))
+CMS_MERGE: Final[Spec[bool]] = Spec("CMS.MERGE", d.ok, keys=(KeyRange(1, 1), KeyCount(2, 3)))
+CMS_QUERY: Final[Spec[list[int]]] = Spec("CMS.QUERY", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
 
 
 def encode_cms_incrby(key: Key, mapping: Pairs[Value, int]) -> tuple[Arg, ...]:
@@ -34,6 +40,8 @@ def encode_cms_merge(key: Key, sources: Many[Key], weights: Many[float] | None) 
     """Return the words of CMS.MERGE."""
     if not sources:
         raise _a.empty("CMS.MERGE", "sources")
+    if weights is not None and _a.count(weights) != _a.count(sources):
+        raise _a.refused("CMS.MERGE", "weights needs one number for each source")
     words: list[Arg] = ["CMS.MERGE", key, _a.count(sources), *sources]
     if weights is not None:
         if _a.no_collection(weights):
@@ -56,7 +64,7 @@ class CountMinSketchCommands(AwaitedFace[S]):
 
     __slots__ = ()
 
-    async def cms_incrby(self, key: Key, /, mapping: Pairs[Value, int]) -> Any:
+    async def cms_incrby(self, key: Key, /, mapping: Pairs[Value, int]) -> list[int]:
         """Add to the counts of items in a Count-Min sketch and return their new estimates.
 
         ``CMS.INCRBY key item increment [item increment ...]``
@@ -66,7 +74,7 @@ class CountMinSketchCommands(AwaitedFace[S]):
             mapping: a mapping.
 
         Returns:
-            ``Any``
+            ``list[int]``
 
         Complexity: O(n).
         Since RedisBloom 2.0.0.
@@ -75,7 +83,7 @@ class CountMinSketchCommands(AwaitedFace[S]):
         """
         return await self._run(CMS_INCRBY, encode_cms_incrby(key, mapping))
 
-    async def cms_info(self, key: Key, /) -> Any:
+    async def cms_info(self, key: Key, /) -> CountMinSketchInfo:
         """Return width, depth and total count of a Count-Min sketch.
 
         ``CMS.INFO key``
@@ -84,7 +92,7 @@ class CountMinSketchCommands(AwaitedFace[S]):
             key: a key, as text or bytes.
 
         Returns:
-            ``Any``
+            ``CountMinSketchInfo``
 
         Complexity: O(1).
         Since RedisBloom 2.0.0.
@@ -93,7 +101,7 @@ class CountMinSketchCommands(AwaitedFace[S]):
         """
         return await self._run(CMS_INFO, ("CMS.INFO", key))
 
-    async def cms_initbydim(self, key: Key, /, width: int, depth: int) -> Any:
+    async def cms_initbydim(self, key: Key, /, width: int, depth: int) -> bool:
         """Create a Count-Min sketch from a number of counters a row and a number of rows.
 
         ``CMS.INITBYDIM key width depth``
@@ -104,7 +112,7 @@ class CountMinSketchCommands(AwaitedFace[S]):
             depth: a whole number.
 
         Returns:
-            ``Any``
+            ``bool``
 
         Complexity: O(1).
         Since RedisBloom 2.0.0.
@@ -113,7 +121,7 @@ class CountMinSketchCommands(AwaitedFace[S]):
         """
         return await self._run(CMS_INITBYDIM, ("CMS.INITBYDIM", key, width, depth))
 
-    async def cms_initbyprob(self, key: Key, /, error: float, probability: float) -> Any:
+    async def cms_initbyprob(self, key: Key, /, error: float, probability: float) -> bool:
         """Create a Count-Min sketch that meets an error and the probability of exceeding it.
 
         ``CMS.INITBYPROB key error probability``
@@ -124,7 +132,7 @@ class CountMinSketchCommands(AwaitedFace[S]):
             probability: a number.
 
         Returns:
-            ``Any``
+            ``bool``
 
         Complexity: O(1).
         Since RedisBloom 2.0.0.
@@ -133,7 +141,7 @@ class CountMinSketchCommands(AwaitedFace[S]):
         """
         return await self._run(CMS_INITBYPROB, ("CMS.INITBYPROB", key, error, probability))
 
-    async def cms_merge(self, key: Key, /, *sources: Key | Many[Key], weights: Many[float] | None = None) -> Any:
+    async def cms_merge(self, key: Key, /, *sources: Key | Many[Key], weights: Many[float] | None = None) -> bool:
         """Overwrite a Count-Min sketch with the weighted sum of others of equal dimensions.
 
         ``CMS.MERGE key numKeys source [source ...] [WEIGHTS weight [weight ...]]``
@@ -144,7 +152,7 @@ class CountMinSketchCommands(AwaitedFace[S]):
             weights: ``WEIGHTS``, a collection: a number.
 
         Returns:
-            ``Any``
+            ``bool``
 
         Complexity: O(n).
         Since RedisBloom 2.0.0.
@@ -153,7 +161,7 @@ class CountMinSketchCommands(AwaitedFace[S]):
         """
         return await self._run(CMS_MERGE, encode_cms_merge(key, _a.spread(sources), weights))
 
-    async def cms_query(self, key: Key, /, *items: Value) -> Any:
+    async def cms_query(self, key: Key, /, *items: Value) -> list[int]:
         """Estimate the counts of items in a Count-Min sketch, never too low.
 
         ``CMS.QUERY key item [item ...]``
@@ -163,7 +171,7 @@ class CountMinSketchCommands(AwaitedFace[S]):
             items: any number of them: text, bytes or a number.
 
         Returns:
-            ``Any``
+            ``list[int]``
 
         Complexity: O(n).
         Since RedisBloom 2.0.0.
@@ -178,26 +186,26 @@ class QueuedCountMinSketchCommands(QueuedFace[S]):
 
     __slots__ = ()
 
-    def cms_incrby(self, key: Key, /, mapping: Pairs[Value, int]) -> Queued[Any]:
+    def cms_incrby(self, key: Key, /, mapping: Pairs[Value, int]) -> Queued[list[int]]:
         """Queue CMS.INCRBY; arguments and result as awaited."""
         return self._queue(CMS_INCRBY, encode_cms_incrby(key, mapping))
 
-    def cms_info(self, key: Key, /) -> Queued[Any]:
+    def cms_info(self, key: Key, /) -> Queued[CountMinSketchInfo]:
         """Queue CMS.INFO; arguments and result as awaited."""
         return self._queue(CMS_INFO, ("CMS.INFO", key))
 
-    def cms_initbydim(self, key: Key, /, width: int, depth: int) -> Queued[Any]:
+    def cms_initbydim(self, key: Key, /, width: int, depth: int) -> Queued[bool]:
         """Queue CMS.INITBYDIM; arguments and result as awaited."""
         return self._queue(CMS_INITBYDIM, ("CMS.INITBYDIM", key, width, depth))
 
-    def cms_initbyprob(self, key: Key, /, error: float, probability: float) -> Queued[Any]:
+    def cms_initbyprob(self, key: Key, /, error: float, probability: float) -> Queued[bool]:
         """Queue CMS.INITBYPROB; arguments and result as awaited."""
         return self._queue(CMS_INITBYPROB, ("CMS.INITBYPROB", key, error, probability))
 
-    def cms_merge(self, key: Key, /, *sources: Key | Many[Key], weights: Many[float] | None = None) -> Queued[Any]:
+    def cms_merge(self, key: Key, /, *sources: Key | Many[Key], weights: Many[float] | None = None) -> Queued[bool]:
         """Queue CMS.MERGE; arguments and result as awaited."""
         return self._queue(CMS_MERGE, encode_cms_merge(key, _a.spread(sources), weights))
 
-    def cms_query(self, key: Key, /, *items: Value) -> Queued[Any]:
+    def cms_query(self, key: Key, /, *items: Value) -> Queued[list[int]]:
         """Queue CMS.QUERY; arguments and result as awaited."""
         return self._queue(CMS_QUERY, encode_cms_query(key, items))

@@ -3,32 +3,44 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from redpoll import arguments as _a
+from redpoll import decoders as d
 from redpoll.faces import AwaitedFace, Queued, QueuedFace
 from redpoll.spec import KeyRange, Spec
 from redpoll.types import Arg, Key, S, Value
 
-CF_ADD: Final[Spec[Any]] = Spec("CF.ADD", keys=(KeyRange(1, 1),))
-CF_ADDNX: Final[Spec[Any]] = Spec("CF.ADDNX", keys=(KeyRange(1, 1),))
-CF_COUNT: Final[Spec[Any]] = Spec("CF.COUNT", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
-CF_DEBUG: Final[Spec[Any]] = Spec("CF.DEBUG", keys=(KeyRange(1, 1),), replay=True)
-CF_DEL: Final[Spec[Any]] = Spec("CF.DEL", keys=(KeyRange(1, 1),))
-CF_EXISTS: Final[Spec[Any]] = Spec("CF.EXISTS", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
-CF_INFO: Final[Spec[Any]] = Spec("CF.INFO", keys=(KeyRange(1, 1),), replay=True)
-CF_INSERT: Final[Spec[Any]] = Spec("CF.INSERT", keys=(KeyRange(1, 1),))
-CF_INSERTNX: Final[Spec[Any]] = Spec("CF.INSERTNX", keys=(KeyRange(1, 1),))
-CF_LOADCHUNK: Final[Spec[Any]] = Spec("CF.LOADCHUNK", keys=(KeyRange(1, 1),))
-CF_MEXISTS: Final[Spec[Any]] = Spec("CF.MEXISTS", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
-CF_RESERVE: Final[Spec[Any]] = Spec("CF.RESERVE", keys=(KeyRange(1, 1),))
-CF_SCANDUMP: Final[Spec[Any]] = Spec("CF.SCANDUMP", keys=(KeyRange(1, 1),), replay=True)
+if TYPE_CHECKING:
+    from redpoll.records.probabilistic import CuckooInfo
+
+CF_ADD: Final[Spec[bool]] = Spec("CF.ADD", d.flag, keys=(KeyRange(1, 1),))
+CF_ADDNX: Final[Spec[bool]] = Spec("CF.ADDNX", d.flag, keys=(KeyRange(1, 1),))
+CF_COUNT: Final[Spec[int]] = Spec("CF.COUNT", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
+CF_DEBUG: Final[Spec[str]] = Spec("CF.DEBUG", d.to_str, keys=(KeyRange(1, 1),), replay=True)
+CF_DEL: Final[Spec[bool]] = Spec("CF.DEL", d.flag, keys=(KeyRange(1, 1),))
+CF_EXISTS: Final[Spec[bool]] = Spec("CF.EXISTS", d.flag, keys=(KeyRange(1, 1),), replay=True, cacheable=True)
+CF_INFO: Final[Spec[CuckooInfo]] = Spec(
+    "CF.INFO", lambda reply: d.probabilistic.cuckoo_info(reply), keys=(KeyRange(1, 1),), replay=True
+)
+CF_INSERT: Final[Spec[list[bool | None]]] = Spec("CF.INSERT", d.added_items, keys=(KeyRange(1, 1),))
+CF_INSERTNX: Final[Spec[list[bool | None]]] = Spec("CF.INSERTNX", d.added_items, keys=(KeyRange(1, 1),))
+CF_LOADCHUNK: Final[Spec[bool]] = Spec("CF.LOADCHUNK", d.ok, keys=(KeyRange(1, 1),))
+CF_MEXISTS: Final[Spec[list[bool]]] = Spec(
+    "CF.MEXISTS", d.list_of(d.flag), keys=(KeyRange(1, 1),), replay=True, cacheable=True
+)
+CF_RESERVE: Final[Spec[bool]] = Spec("CF.RESERVE", d.ok, keys=(KeyRange(1, 1),))
+CF_SCANDUMP: Final[Spec[tuple[int, bytes]]] = Spec(
+    "CF.SCANDUMP", d.dumped_chunk, keys=(KeyRange(1, 1),), replay=True, text=False
+)
 
 
 def encode_cf_insert(key: Key, items: tuple[Value, ...], capacity: int | None, nocreate: bool) -> tuple[Arg, ...]:
     """Return the words of CF.INSERT."""
     if not items:
         raise _a.empty("CF.INSERT", "items")
+    if nocreate and capacity is not None:
+        raise _a.refused("CF.INSERT", "nocreate does not go with capacity")
     words: list[Arg] = ["CF.INSERT", key]
     if capacity is not None:
         words += ("CAPACITY", capacity)
@@ -42,6 +54,8 @@ def encode_cf_insertnx(key: Key, items: tuple[Value, ...], capacity: int | None,
     """Return the words of CF.INSERTNX."""
     if not items:
         raise _a.empty("CF.INSERTNX", "items")
+    if nocreate and capacity is not None:
+        raise _a.refused("CF.INSERTNX", "nocreate does not go with capacity")
     words: list[Arg] = ["CF.INSERTNX", key]
     if capacity is not None:
         words += ("CAPACITY", capacity)
@@ -77,7 +91,7 @@ class CuckooCommands(AwaitedFace[S]):
 
     __slots__ = ()
 
-    async def cf_add(self, key: Key, /, item: Value) -> Any:
+    async def cf_add(self, key: Key, /, item: Value) -> bool:
         """Put one item into a Cuckoo filter, created on demand; repeated items take further room.
 
         ``CF.ADD key item``
@@ -87,7 +101,7 @@ class CuckooCommands(AwaitedFace[S]):
             item: text, bytes or a number.
 
         Returns:
-            ``Any``
+            ``bool``
 
         Complexity: O(k + i).
         Since RedisBloom 1.0.0.
@@ -96,7 +110,7 @@ class CuckooCommands(AwaitedFace[S]):
         """
         return await self._run(CF_ADD, ("CF.ADD", key, item))
 
-    async def cf_addnx(self, key: Key, /, item: Value) -> Any:
+    async def cf_addnx(self, key: Key, /, item: Value) -> bool:
         """Put one item into a Cuckoo filter unless it seems to be there; return whether it was added.
 
         ``CF.ADDNX key item``
@@ -106,7 +120,7 @@ class CuckooCommands(AwaitedFace[S]):
             item: text, bytes or a number.
 
         Returns:
-            ``Any``
+            ``bool``
 
         Complexity: O(k + i).
         Since RedisBloom 1.0.0.
@@ -115,7 +129,7 @@ class CuckooCommands(AwaitedFace[S]):
         """
         return await self._run(CF_ADDNX, ("CF.ADDNX", key, item))
 
-    async def cf_count(self, key: Key, /, item: Value) -> Any:
+    async def cf_count(self, key: Key, /, item: Value) -> int:
         """Estimate how often an item sits in a Cuckoo filter; the answer may be too high.
 
         ``CF.COUNT key item``
@@ -125,7 +139,7 @@ class CuckooCommands(AwaitedFace[S]):
             item: text, bytes or a number.
 
         Returns:
-            ``Any``
+            ``int``
 
         Complexity: O(k).
         Since RedisBloom 1.0.0.
@@ -134,7 +148,7 @@ class CuckooCommands(AwaitedFace[S]):
         """
         return await self._run(CF_COUNT, ("CF.COUNT", key, item))
 
-    async def cf_debug(self, key: Key, /) -> Any:
+    async def cf_debug(self, key: Key, /) -> str:
         """Show the inner layers of a Cuckoo filter, for developers of the module.
 
         ``CF.DEBUG key``
@@ -143,7 +157,7 @@ class CuckooCommands(AwaitedFace[S]):
             key: a key, as text or bytes.
 
         Returns:
-            ``Any``
+            ``str``
 
         Complexity: O(1).
         Since RedisBloom 1.0.0.
@@ -152,7 +166,7 @@ class CuckooCommands(AwaitedFace[S]):
         """
         return await self._run(CF_DEBUG, ("CF.DEBUG", key))
 
-    async def cf_del(self, key: Key, /, item: Value) -> Any:
+    async def cf_del(self, key: Key, /, item: Value) -> bool:
         """Take one occurrence of an item out of a Cuckoo filter; return whether it was found.
 
         ``CF.DEL key item``
@@ -162,7 +176,7 @@ class CuckooCommands(AwaitedFace[S]):
             item: text, bytes or a number.
 
         Returns:
-            ``Any``
+            ``bool``
 
         Complexity: O(k).
         Since RedisBloom 1.0.0.
@@ -171,7 +185,7 @@ class CuckooCommands(AwaitedFace[S]):
         """
         return await self._run(CF_DEL, ("CF.DEL", key, item))
 
-    async def cf_exists(self, key: Key, /, item: Value) -> Any:
+    async def cf_exists(self, key: Key, /, item: Value) -> bool:
         """Tell whether one item may be in a Cuckoo filter; a negative answer is certain.
 
         ``CF.EXISTS key item``
@@ -181,7 +195,7 @@ class CuckooCommands(AwaitedFace[S]):
             item: text, bytes or a number.
 
         Returns:
-            ``Any``
+            ``bool``
 
         Complexity: O(k).
         Since RedisBloom 1.0.0.
@@ -190,7 +204,7 @@ class CuckooCommands(AwaitedFace[S]):
         """
         return await self._run(CF_EXISTS, ("CF.EXISTS", key, item))
 
-    async def cf_info(self, key: Key, /) -> Any:
+    async def cf_info(self, key: Key, /) -> CuckooInfo:
         """Return size, buckets, layers, inserted and deleted counts of a Cuckoo filter.
 
         ``CF.INFO key``
@@ -199,7 +213,7 @@ class CuckooCommands(AwaitedFace[S]):
             key: a key, as text or bytes.
 
         Returns:
-            ``Any``
+            ``CuckooInfo``
 
         Complexity: O(1).
         Since RedisBloom 1.0.0.
@@ -208,8 +222,10 @@ class CuckooCommands(AwaitedFace[S]):
         """
         return await self._run(CF_INFO, ("CF.INFO", key))
 
-    async def cf_insert(self, key: Key, /, *items: Value, capacity: int | None = None, nocreate: bool = False) -> Any:
-        """Put items into a Cuckoo filter, with a capacity for the case that it has to be created.
+    async def cf_insert(
+        self, key: Key, /, *items: Value, capacity: int | None = None, nocreate: bool = False
+    ) -> list[bool | None]:
+        """Put items into a Cuckoo filter, of the given capacity on first use; None for what a full one refuses.
 
         ``CF.INSERT key [CAPACITY capacity] [NOCREATE] ITEMS item [item ...]``
 
@@ -220,7 +236,7 @@ class CuckooCommands(AwaitedFace[S]):
             nocreate: add ``NOCREATE``.
 
         Returns:
-            ``Any``
+            ``list[bool | None]``
 
         Complexity: O(n * (k + i)).
         Since RedisBloom 1.0.0.
@@ -229,8 +245,10 @@ class CuckooCommands(AwaitedFace[S]):
         """
         return await self._run(CF_INSERT, encode_cf_insert(key, items, capacity, nocreate))
 
-    async def cf_insertnx(self, key: Key, /, *items: Value, capacity: int | None = None, nocreate: bool = False) -> Any:
-        """Put those items into a Cuckoo filter that seem to be missing from it, one result each.
+    async def cf_insertnx(
+        self, key: Key, /, *items: Value, capacity: int | None = None, nocreate: bool = False
+    ) -> list[bool | None]:
+        """Put those items into a Cuckoo filter that seem to be missing from it; None for what a full one refuses.
 
         ``CF.INSERTNX key [CAPACITY capacity] [NOCREATE] ITEMS item [item ...]``
 
@@ -241,7 +259,7 @@ class CuckooCommands(AwaitedFace[S]):
             nocreate: add ``NOCREATE``.
 
         Returns:
-            ``Any``
+            ``list[bool | None]``
 
         Complexity: O(n * (k + i)).
         Since RedisBloom 1.0.0.
@@ -250,7 +268,7 @@ class CuckooCommands(AwaitedFace[S]):
         """
         return await self._run(CF_INSERTNX, encode_cf_insertnx(key, items, capacity, nocreate))
 
-    async def cf_loadchunk(self, key: Key, /, iterator: int, data: Value) -> Any:
+    async def cf_loadchunk(self, key: Key, /, iterator: int, data: bytes | bytearray | memoryview) -> bool:
         """Write back one piece of a Cuckoo filter as it came from CF.SCANDUMP.
 
         ``CF.LOADCHUNK key iterator data``
@@ -258,10 +276,10 @@ class CuckooCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             iterator: a whole number.
-            data: text, bytes or a number.
+            data: bytes.
 
         Returns:
-            ``Any``
+            ``bool``
 
         Complexity: O(n).
         Since RedisBloom 1.0.0.
@@ -270,7 +288,7 @@ class CuckooCommands(AwaitedFace[S]):
         """
         return await self._run(CF_LOADCHUNK, ("CF.LOADCHUNK", key, iterator, data))
 
-    async def cf_mexists(self, key: Key, /, *items: Value) -> Any:
+    async def cf_mexists(self, key: Key, /, *items: Value) -> list[bool]:
         """Tell for each of several items whether a Cuckoo filter may hold it.
 
         ``CF.MEXISTS key item [item ...]``
@@ -280,7 +298,7 @@ class CuckooCommands(AwaitedFace[S]):
             items: any number of them: text, bytes or a number.
 
         Returns:
-            ``Any``
+            ``list[bool]``
 
         Complexity: O(k * n).
         Since RedisBloom 1.0.0.
@@ -298,7 +316,7 @@ class CuckooCommands(AwaitedFace[S]):
         bucketsize: int | None = None,
         maxiterations: int | None = None,
         expansion: int | None = None,
-    ) -> Any:
+    ) -> bool:
         """Set up an empty Cuckoo filter of a given capacity; fail if the key exists.
 
         ``CF.RESERVE key capacity [BUCKETSIZE bucketsize] [MAXITERATIONS maxiterations] [EXPANSION expansion]``
@@ -311,7 +329,7 @@ class CuckooCommands(AwaitedFace[S]):
             expansion: ``EXPANSION``, a whole number.
 
         Returns:
-            ``Any``
+            ``bool``
 
         Complexity: O(1).
         Since RedisBloom 1.0.0.
@@ -320,7 +338,7 @@ class CuckooCommands(AwaitedFace[S]):
         """
         return await self._run(CF_RESERVE, encode_cf_reserve(key, capacity, bucketsize, maxiterations, expansion))
 
-    async def cf_scandump(self, key: Key, /, iterator: int) -> Any:
+    async def cf_scandump(self, key: Key, /, iterator: int) -> tuple[int, bytes]:
         """Return the next piece of a serialized Cuckoo filter and the iterator to continue from.
 
         ``CF.SCANDUMP key iterator``
@@ -330,7 +348,7 @@ class CuckooCommands(AwaitedFace[S]):
             iterator: a whole number.
 
         Returns:
-            ``Any``
+            ``tuple[int, bytes]``
 
         Complexity: O(n).
         Since RedisBloom 1.0.0.
@@ -345,49 +363,51 @@ class QueuedCuckooCommands(QueuedFace[S]):
 
     __slots__ = ()
 
-    def cf_add(self, key: Key, /, item: Value) -> Queued[Any]:
+    def cf_add(self, key: Key, /, item: Value) -> Queued[bool]:
         """Queue CF.ADD; arguments and result as awaited."""
         return self._queue(CF_ADD, ("CF.ADD", key, item))
 
-    def cf_addnx(self, key: Key, /, item: Value) -> Queued[Any]:
+    def cf_addnx(self, key: Key, /, item: Value) -> Queued[bool]:
         """Queue CF.ADDNX; arguments and result as awaited."""
         return self._queue(CF_ADDNX, ("CF.ADDNX", key, item))
 
-    def cf_count(self, key: Key, /, item: Value) -> Queued[Any]:
+    def cf_count(self, key: Key, /, item: Value) -> Queued[int]:
         """Queue CF.COUNT; arguments and result as awaited."""
         return self._queue(CF_COUNT, ("CF.COUNT", key, item))
 
-    def cf_debug(self, key: Key, /) -> Queued[Any]:
+    def cf_debug(self, key: Key, /) -> Queued[str]:
         """Queue CF.DEBUG; arguments and result as awaited."""
         return self._queue(CF_DEBUG, ("CF.DEBUG", key))
 
-    def cf_del(self, key: Key, /, item: Value) -> Queued[Any]:
+    def cf_del(self, key: Key, /, item: Value) -> Queued[bool]:
         """Queue CF.DEL; arguments and result as awaited."""
         return self._queue(CF_DEL, ("CF.DEL", key, item))
 
-    def cf_exists(self, key: Key, /, item: Value) -> Queued[Any]:
+    def cf_exists(self, key: Key, /, item: Value) -> Queued[bool]:
         """Queue CF.EXISTS; arguments and result as awaited."""
         return self._queue(CF_EXISTS, ("CF.EXISTS", key, item))
 
-    def cf_info(self, key: Key, /) -> Queued[Any]:
+    def cf_info(self, key: Key, /) -> Queued[CuckooInfo]:
         """Queue CF.INFO; arguments and result as awaited."""
         return self._queue(CF_INFO, ("CF.INFO", key))
 
-    def cf_insert(self, key: Key, /, *items: Value, capacity: int | None = None, nocreate: bool = False) -> Queued[Any]:
+    def cf_insert(
+        self, key: Key, /, *items: Value, capacity: int | None = None, nocreate: bool = False
+    ) -> Queued[list[bool | None]]:
         """Queue CF.INSERT; arguments and result as awaited."""
         return self._queue(CF_INSERT, encode_cf_insert(key, items, capacity, nocreate))
 
     def cf_insertnx(
         self, key: Key, /, *items: Value, capacity: int | None = None, nocreate: bool = False
-    ) -> Queued[Any]:
+    ) -> Queued[list[bool | None]]:
         """Queue CF.INSERTNX; arguments and result as awaited."""
         return self._queue(CF_INSERTNX, encode_cf_insertnx(key, items, capacity, nocreate))
 
-    def cf_loadchunk(self, key: Key, /, iterator: int, data: Value) -> Queued[Any]:
+    def cf_loadchunk(self, key: Key, /, iterator: int, data: bytes | bytearray | memoryview) -> Queued[bool]:
         """Queue CF.LOADCHUNK; arguments and result as awaited."""
         return self._queue(CF_LOADCHUNK, ("CF.LOADCHUNK", key, iterator, data))
 
-    def cf_mexists(self, key: Key, /, *items: Value) -> Queued[Any]:
+    def cf_mexists(self, key: Key, /, *items: Value) -> Queued[list[bool]]:
         """Queue CF.MEXISTS; arguments and result as awaited."""
         return self._queue(CF_MEXISTS, encode_cf_mexists(key, items))
 
@@ -400,10 +420,10 @@ class QueuedCuckooCommands(QueuedFace[S]):
         bucketsize: int | None = None,
         maxiterations: int | None = None,
         expansion: int | None = None,
-    ) -> Queued[Any]:
+    ) -> Queued[bool]:
         """Queue CF.RESERVE; arguments and result as awaited."""
         return self._queue(CF_RESERVE, encode_cf_reserve(key, capacity, bucketsize, maxiterations, expansion))
 
-    def cf_scandump(self, key: Key, /, iterator: int) -> Queued[Any]:
+    def cf_scandump(self, key: Key, /, iterator: int) -> Queued[tuple[int, bytes]]:
         """Queue CF.SCANDUMP; arguments and result as awaited."""
         return self._queue(CF_SCANDUMP, ("CF.SCANDUMP", key, iterator))

@@ -296,7 +296,7 @@ class FunctionCommands(AwaitedFace[S]):
         ``FUNCTION RESTORE serialized-value [FLUSH|APPEND|REPLACE]``
 
         Args:
-            serialized_value: ``bytes | bytearray | memoryview``.
+            serialized_value: bytes.
             flush: add ``FLUSH``.
             append: add ``APPEND``.
             replace: add ``REPLACE``.

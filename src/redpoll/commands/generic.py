@@ -816,7 +816,7 @@ class GenericCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             ttl: whole milliseconds, or a timedelta.
-            serialized_value: ``bytes | bytearray | memoryview``.
+            serialized_value: bytes.
             replace: add ``REPLACE``. Since 3.0.0.
             absttl: add ``ABSTTL``. Since 5.0.0.
             idletime: ``IDLETIME``, whole seconds, or a timedelta. Since 5.0.0.

@@ -639,7 +639,7 @@ class HashCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            fields: any number of them: ``Value | Many[Value]`` each.
+            fields: any number of them: texts, or collections of them.
 
         Returns:
             ``list[S | None]``

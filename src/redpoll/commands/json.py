@@ -3,254 +3,214 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, overload
 
 from redpoll import arguments as _a
+from redpoll import decoders as d
 from redpoll.faces import AwaitedFace, Queued, QueuedFace
 from redpoll.spec import KeyRange, Spec
-from redpoll.types import Arg, Key, Many, S, Value
+from redpoll.types import Arg, DocumentPath, Dumps, Key, Loads, Many, S, Text, Value
+from redpoll.values import JSONPath
 
-JSON_ARRAPPEND: Final[Spec[Any]] = Spec("JSON.ARRAPPEND", keys=(KeyRange(1, 1),))
-JSON_ARRINDEX: Final[Spec[Any]] = Spec("JSON.ARRINDEX", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
-JSON_ARRINSERT: Final[Spec[Any]] = Spec("JSON.ARRINSERT", keys=(KeyRange(1, 1),))
-JSON_ARRLEN: Final[Spec[Any]] = Spec("JSON.ARRLEN", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
-JSON_ARRPOP: Final[Spec[Any]] = Spec("JSON.ARRPOP", keys=(KeyRange(1, 1),))
-JSON_ARRTRIM: Final[Spec[Any]] = Spec("JSON.ARRTRIM", keys=(KeyRange(1, 1),))
-JSON_CLEAR: Final[Spec[Any]] = Spec("JSON.CLEAR", keys=(KeyRange(1, 1),))
-JSON_DEBUG_HELP: Final[Spec[Any]] = Spec("JSON.DEBUG HELP")
-JSON_DEBUG_MEMORY: Final[Spec[Any]] = Spec("JSON.DEBUG MEMORY", keys=(KeyRange(2, 2),))
-JSON_DEL: Final[Spec[Any]] = Spec("JSON.DEL", keys=(KeyRange(1, 1),))
-JSON_FORGET: Final[Spec[Any]] = Spec("JSON.FORGET", keys=(KeyRange(1, 1),))
-JSON_GET: Final[Spec[Any]] = Spec("JSON.GET", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
-JSON_MERGE: Final[Spec[Any]] = Spec("JSON.MERGE", keys=(KeyRange(1, 1),))
-JSON_MGET: Final[Spec[Any]] = Spec("JSON.MGET", keys=(KeyRange(1, -2),), replay=True, cacheable=True)
-JSON_MSET: Final[Spec[Any]] = Spec("JSON.MSET", keys=(KeyRange(1, -1, 3),))
-JSON_NUMINCRBY: Final[Spec[Any]] = Spec("JSON.NUMINCRBY", keys=(KeyRange(1, 1),))
-JSON_NUMMULTBY: Final[Spec[Any]] = Spec("JSON.NUMMULTBY", keys=(KeyRange(1, 1),))
-JSON_NUMPOWBY: Final[Spec[Any]] = Spec("JSON.NUMPOWBY", keys=(KeyRange(1, 1),))
-JSON_OBJKEYS: Final[Spec[Any]] = Spec("JSON.OBJKEYS", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
-JSON_OBJLEN: Final[Spec[Any]] = Spec("JSON.OBJLEN", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
+JSON_ARRAPPEND: Final[Spec[int | None]] = Spec("JSON.ARRAPPEND", d.json_length, keys=(KeyRange(1, 1),))
+JSON_ARRAPPEND_JSONPATH: Final[Spec[list[int | None]]] = Spec("JSON.ARRAPPEND", d.json_lengths, keys=(KeyRange(1, 1),))
+JSON_ARRINDEX: Final[Spec[int | None]] = Spec(
+    "JSON.ARRINDEX", d.json_length, keys=(KeyRange(1, 1),), replay=True, cacheable=True
+)
+JSON_ARRINDEX_JSONPATH: Final[Spec[list[int | None]]] = Spec(
+    "JSON.ARRINDEX", d.json_lengths, keys=(KeyRange(1, 1),), replay=True, cacheable=True
+)
+JSON_ARRINSERT: Final[Spec[int | None]] = Spec("JSON.ARRINSERT", d.json_length, keys=(KeyRange(1, 1),))
+JSON_ARRINSERT_JSONPATH: Final[Spec[list[int | None]]] = Spec("JSON.ARRINSERT", d.json_lengths, keys=(KeyRange(1, 1),))
+JSON_ARRLEN: Final[Spec[int | None]] = Spec(
+    "JSON.ARRLEN", d.json_length, keys=(KeyRange(1, 1),), replay=True, cacheable=True
+)
+JSON_ARRLEN_JSONPATH: Final[Spec[list[int | None]]] = Spec(
+    "JSON.ARRLEN", d.json_lengths, keys=(KeyRange(1, 1),), replay=True, cacheable=True
+)
+JSON_ARRPOP: Final[Spec[Any]] = Spec("JSON.ARRPOP", d.json_value, keys=(KeyRange(1, 1),))
+JSON_ARRPOP_JSONPATH: Final[Spec[list[Any]]] = Spec("JSON.ARRPOP", d.json_values, keys=(KeyRange(1, 1),))
+JSON_ARRTRIM: Final[Spec[int | None]] = Spec("JSON.ARRTRIM", d.json_length, keys=(KeyRange(1, 1),))
+JSON_ARRTRIM_JSONPATH: Final[Spec[list[int | None]]] = Spec("JSON.ARRTRIM", d.json_lengths, keys=(KeyRange(1, 1),))
+JSON_CLEAR: Final[Spec[int]] = Spec("JSON.CLEAR", keys=(KeyRange(1, 1),))
+JSON_DEBUG_HELP: Final[Spec[list[str]]] = Spec("JSON.DEBUG HELP", d.list_of(d.to_str))
+JSON_DEBUG_MEMORY: Final[Spec[int | None]] = Spec("JSON.DEBUG MEMORY", d.json_length, keys=(KeyRange(2, 2),))
+JSON_DEBUG_MEMORY_JSONPATH: Final[Spec[list[int | None]]] = Spec(
+    "JSON.DEBUG MEMORY", d.json_lengths, keys=(KeyRange(2, 2),)
+)
+JSON_DEL: Final[Spec[int]] = Spec("JSON.DEL", keys=(KeyRange(1, 1),))
+JSON_FORGET: Final[Spec[int]] = Spec("JSON.FORGET", keys=(KeyRange(1, 1),))
+JSON_GET: Final[Spec[Any]] = Spec("JSON.GET", d.json_value, keys=(KeyRange(1, 1),), replay=True, cacheable=True)
+JSON_MERGE: Final[Spec[bool]] = Spec("JSON.MERGE", d.ok, keys=(KeyRange(1, 1),))
+JSON_MGET: Final[Spec[list[Any]]] = Spec(
+    "JSON.MGET", d.json_values, keys=(KeyRange(1, -2),), replay=True, cacheable=True
+)
+JSON_MSET: Final[Spec[bool]] = Spec("JSON.MSET", d.ok, keys=(KeyRange(1, -1, 3),))
+JSON_NUMINCRBY: Final[Spec[int | float | None]] = Spec("JSON.NUMINCRBY", d.json_number, keys=(KeyRange(1, 1),))
+JSON_NUMINCRBY_JSONPATH: Final[Spec[list[int | float | None]]] = Spec(
+    "JSON.NUMINCRBY", d.json_numbers, keys=(KeyRange(1, 1),)
+)
+JSON_NUMMULTBY: Final[Spec[int | float | None]] = Spec("JSON.NUMMULTBY", d.json_number, keys=(KeyRange(1, 1),))
+JSON_NUMMULTBY_JSONPATH: Final[Spec[list[int | float | None]]] = Spec(
+    "JSON.NUMMULTBY", d.json_numbers, keys=(KeyRange(1, 1),)
+)
+JSON_NUMPOWBY: Final[Spec[int | float | None]] = Spec("JSON.NUMPOWBY", d.json_number, keys=(KeyRange(1, 1),))
+JSON_NUMPOWBY_JSONPATH: Final[Spec[list[int | float | None]]] = Spec(
+    "JSON.NUMPOWBY", d.json_numbers, keys=(KeyRange(1, 1),)
+)
+JSON_OBJKEYS: Final[Spec[list[Text] | None]] = Spec("JSON.OBJKEYS", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
+JSON_OBJKEYS_JSONPATH: Final[Spec[list[list[Text] | None]]] = Spec(
+    "JSON.OBJKEYS", keys=(KeyRange(1, 1),), replay=True, cacheable=True
+)
+JSON_OBJLEN: Final[Spec[int | None]] = Spec(
+    "JSON.OBJLEN", d.json_length, keys=(KeyRange(1, 1),), replay=True, cacheable=True
+)
+JSON_OBJLEN_JSONPATH: Final[Spec[list[int | None]]] = Spec(
+    "JSON.OBJLEN", d.json_lengths, keys=(KeyRange(1, 1),), replay=True, cacheable=True
+)
 JSON_RESP: Final[Spec[Any]] = Spec("JSON.RESP", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
-JSON_SET: Final[Spec[Any]] = Spec("JSON.SET", keys=(KeyRange(1, 1),))
-JSON_STRAPPEND: Final[Spec[Any]] = Spec("JSON.STRAPPEND", keys=(KeyRange(1, 1),))
-JSON_STRLEN: Final[Spec[Any]] = Spec("JSON.STRLEN", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
-JSON_TOGGLE: Final[Spec[Any]] = Spec("JSON.TOGGLE", keys=(KeyRange(1, 1),))
-JSON_TYPE: Final[Spec[Any]] = Spec("JSON.TYPE", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
+JSON_SET: Final[Spec[bool]] = Spec("JSON.SET", d.ok, keys=(KeyRange(1, 1),))
+JSON_STRAPPEND: Final[Spec[int | None]] = Spec("JSON.STRAPPEND", d.json_length, keys=(KeyRange(1, 1),))
+JSON_STRAPPEND_JSONPATH: Final[Spec[list[int | None]]] = Spec("JSON.STRAPPEND", d.json_lengths, keys=(KeyRange(1, 1),))
+JSON_STRLEN: Final[Spec[int | None]] = Spec(
+    "JSON.STRLEN", d.json_length, keys=(KeyRange(1, 1),), replay=True, cacheable=True
+)
+JSON_STRLEN_JSONPATH: Final[Spec[list[int | None]]] = Spec(
+    "JSON.STRLEN", d.json_lengths, keys=(KeyRange(1, 1),), replay=True, cacheable=True
+)
+JSON_TOGGLE: Final[Spec[bool | None]] = Spec("JSON.TOGGLE", d.json_flag, keys=(KeyRange(1, 1),))
+JSON_TOGGLE_JSONPATH: Final[Spec[list[bool | None]]] = Spec("JSON.TOGGLE", d.json_flags, keys=(KeyRange(1, 1),))
+JSON_TYPE: Final[Spec[str | None]] = Spec("JSON.TYPE", d.json_type, keys=(KeyRange(1, 1),), replay=True, cacheable=True)
+JSON_TYPE_JSONPATH: Final[Spec[list[str]]] = Spec(
+    "JSON.TYPE", d.json_types, keys=(KeyRange(1, 1),), replay=True, cacheable=True
+)
 
 
-def encode_json_arrappend(key: Key, path: Value, jsons: tuple[Value, ...]) -> tuple[Arg, ...]:
+def encode_json_arrappend(
+    key: Key, path: DocumentPath, values: tuple[object, ...], dumps: Dumps | None
+) -> tuple[Arg, ...]:
     """Return the words of JSON.ARRAPPEND."""
-    if not jsons:
-        raise _a.empty("JSON.ARRAPPEND", "jsons")
-    return ("JSON.ARRAPPEND", key, path, *jsons)
+    words: list[Arg] = ["JSON.ARRAPPEND"]
+    if not values:
+        raise _a.empty("JSON.ARRAPPEND", "values")
+    words += (key, path, *(_a.json_text(value, dumps) for value in values))
+    return tuple(words)
 
 
 def encode_json_arrindex(
-    key: Key, path: Value, json_value: Value, start: int | None, stop: int | None
+    key: Key, path: DocumentPath, value: object, start: int | None, stop: int | None, dumps: Dumps | None
 ) -> tuple[Arg, ...]:
     """Return the words of JSON.ARRINDEX."""
-    if stop is not None and (not start is not None):
+    words: list[Arg] = ["JSON.ARRINDEX"]
+    if stop is not None and start is None:
         raise _a.requires("JSON.ARRINDEX", "stop", "start")
-    words: list[Arg] = ["JSON.ARRINDEX", key, path, json_value]
+    words += (key, path, _a.json_text(value, dumps))
     if start is not None:
         words.append(start)
-        if stop is not None:
-            words.append(stop)
+    if stop is not None:
+        words.append(stop)
     return tuple(words)
 
 
-def encode_json_arrinsert(key: Key, path: Value, index: int, jsons: tuple[Value, ...]) -> tuple[Arg, ...]:
-    """Return the words of JSON.ARRINSERT."""
-    if not jsons:
-        raise _a.empty("JSON.ARRINSERT", "jsons")
-    return ("JSON.ARRINSERT", key, path, index, *jsons)
-
-
-def encode_json_arrlen(key: Key, path: Value | None) -> tuple[Arg, ...]:
-    """Return the words of JSON.ARRLEN."""
-    words: list[Arg] = ["JSON.ARRLEN", key]
-    if path is not None:
-        words.append(path)
-    return tuple(words)
-
-
-def encode_json_arrpop(
-    key: Key, format: Literal["STRINGS", "EXPAND1", "EXPAND"] | None, path: Value | None, index: int | None
+def encode_json_arrinsert(
+    key: Key, path: DocumentPath, index: int, values: tuple[object, ...], dumps: Dumps | None
 ) -> tuple[Arg, ...]:
+    """Return the words of JSON.ARRINSERT."""
+    words: list[Arg] = ["JSON.ARRINSERT"]
+    if not values:
+        raise _a.empty("JSON.ARRINSERT", "values")
+    words += (key, path, index, *(_a.json_text(value, dumps) for value in values))
+    return tuple(words)
+
+
+def encode_json_arrpop(key: Key, path: DocumentPath, index: int | None, loads: Loads | None) -> tuple[Arg, ...]:
     """Return the words of JSON.ARRPOP."""
-    if format is not None and _a.no_token(format, ("STRINGS", "EXPAND1", "EXPAND")):
-        raise _a.not_one_of("JSON.ARRPOP", "format", ("STRINGS", "EXPAND1", "EXPAND"))
-    if index is not None and (not path is not None):
-        raise _a.requires("JSON.ARRPOP", "index", "path")
-    words: list[Arg] = ["JSON.ARRPOP", key]
-    if format is not None:
-        words += ("FORMAT", format)
-    if path is not None:
-        words.append(path)
-        if index is not None:
-            words.append(index)
-    return tuple(words)
-
-
-def encode_json_clear(key: Key, path: Value | None) -> tuple[Arg, ...]:
-    """Return the words of JSON.CLEAR."""
-    words: list[Arg] = ["JSON.CLEAR", key]
-    if path is not None:
-        words.append(path)
-    return tuple(words)
-
-
-def encode_json_debug_memory(key: Key, path: Value | None) -> tuple[Arg, ...]:
-    """Return the words of JSON.DEBUG MEMORY."""
-    words: list[Arg] = ["JSON.DEBUG", "MEMORY", key]
-    if path is not None:
-        words.append(path)
-    return tuple(words)
-
-
-def encode_json_del(key: Key, path: Value | None) -> tuple[Arg, ...]:
-    """Return the words of JSON.DEL."""
-    words: list[Arg] = ["JSON.DEL", key]
-    if path is not None:
-        words.append(path)
-    return tuple(words)
-
-
-def encode_json_forget(key: Key, path: Value | None) -> tuple[Arg, ...]:
-    """Return the words of JSON.FORGET."""
-    words: list[Arg] = ["JSON.FORGET", key]
-    if path is not None:
-        words.append(path)
+    words: list[Arg] = ["JSON.ARRPOP"]
+    words += (key, path)
+    if index is not None:
+        words.append(index)
     return tuple(words)
 
 
 def encode_json_get(
     key: Key,
-    paths: tuple[Value, ...],
+    paths: tuple[DocumentPath, ...],
     indent: Value | None,
     newline: Value | None,
     space: Value | None,
-    format: Literal["STRING", "EXPAND1", "EXPAND"] | None,
+    loads: Loads | None,
 ) -> tuple[Arg, ...]:
     """Return the words of JSON.GET."""
-    if format is not None and _a.no_token(format, ("STRING", "EXPAND1", "EXPAND")):
-        raise _a.not_one_of("JSON.GET", "format", ("STRING", "EXPAND1", "EXPAND"))
-    words: list[Arg] = ["JSON.GET", key]
+    words: list[Arg] = ["JSON.GET"]
+    words.append(key)
     if indent is not None:
         words += ("INDENT", indent)
     if newline is not None:
         words += ("NEWLINE", newline)
     if space is not None:
         words += ("SPACE", space)
-    if format is not None:
-        words += ("FORMAT", format)
-    words += paths
+    words += paths or (".",)
     return tuple(words)
 
 
-def encode_json_merge(
-    key: Key, path: Value, json: Value, format: Literal["STRING", "JSON", "BSON"] | None
-) -> tuple[Arg, ...]:
+def encode_json_merge(key: Key, path: DocumentPath, value: object, dumps: Dumps | None) -> tuple[Arg, ...]:
     """Return the words of JSON.MERGE."""
-    if format is not None and _a.no_token(format, ("STRING", "JSON", "BSON")):
-        raise _a.not_one_of("JSON.MERGE", "format", ("STRING", "JSON", "BSON"))
-    words: list[Arg] = ["JSON.MERGE", key, path, json]
-    if format is not None:
-        words += ("FORMAT", format)
+    words: list[Arg] = ["JSON.MERGE"]
+    words += (key, path, _a.json_text(value, dumps))
     return tuple(words)
 
 
-def encode_json_mget(keys: Many[Key], path: Value) -> tuple[Arg, ...]:
+def encode_json_mget(keys: Key | Many[Key], path: DocumentPath, loads: Loads | None) -> tuple[Arg, ...]:
     """Return the words of JSON.MGET."""
-    if not keys:
+    words: list[Arg] = ["JSON.MGET"]
+    several = _a.several(keys)
+    if not several:
         raise _a.empty("JSON.MGET", "keys")
-    return ("JSON.MGET", *keys, path)
+    words += (*several, path)
+    return tuple(words)
 
 
-def encode_json_mset(triplets: tuple[tuple[Key, Value, Value], ...]) -> tuple[Arg, ...]:
+def encode_json_mset(triplets: Many[tuple[Key, DocumentPath, object]], dumps: Dumps | None) -> tuple[Arg, ...]:
     """Return the words of JSON.MSET."""
+    words: list[Arg] = ["JSON.MSET"]
+    if _a.no_collection(triplets):
+        raise _a.not_a_collection("JSON.MSET", "triplets")
     if not triplets:
         raise _a.empty("JSON.MSET", "triplets")
-    words: list[Arg] = ["JSON.MSET"]
     for each in _a.tuples("JSON.MSET", "triplets", triplets, 3):
-        words += (each[0], each[1], each[2])
-    return tuple(words)
-
-
-def encode_json_objkeys(key: Key, path: Value | None) -> tuple[Arg, ...]:
-    """Return the words of JSON.OBJKEYS."""
-    words: list[Arg] = ["JSON.OBJKEYS", key]
-    if path is not None:
-        words.append(path)
-    return tuple(words)
-
-
-def encode_json_objlen(key: Key, path: Value | None) -> tuple[Arg, ...]:
-    """Return the words of JSON.OBJLEN."""
-    words: list[Arg] = ["JSON.OBJLEN", key]
-    if path is not None:
-        words.append(path)
-    return tuple(words)
-
-
-def encode_json_resp(key: Key, path: Value | None) -> tuple[Arg, ...]:
-    """Return the words of JSON.RESP."""
-    words: list[Arg] = ["JSON.RESP", key]
-    if path is not None:
-        words.append(path)
+        words += (each[0], each[1], _a.json_text(each[2], dumps))
     return tuple(words)
 
 
 def encode_json_set(
     key: Key,
-    path: Value,
-    json: Value,
+    path: DocumentPath,
+    value: object,
     nx: bool,
     xx: bool,
     fpha: Literal["BF16", "FP16", "FP32", "FP64"] | None,
-    format: Literal["STRING", "JSON", "BSON"] | None,
+    dumps: Dumps | None,
 ) -> tuple[Arg, ...]:
     """Return the words of JSON.SET."""
-    if (nx, xx).count(True) > 1:
+    words: list[Arg] = ["JSON.SET"]
+    if nx and xx:
         raise _a.at_most_one("JSON.SET", ("nx", "xx"))
     if fpha is not None and _a.no_token(fpha, ("BF16", "FP16", "FP32", "FP64")):
         raise _a.not_one_of("JSON.SET", "fpha", ("BF16", "FP16", "FP32", "FP64"))
-    if format is not None and _a.no_token(format, ("STRING", "JSON", "BSON")):
-        raise _a.not_one_of("JSON.SET", "format", ("STRING", "JSON", "BSON"))
-    words: list[Arg] = ["JSON.SET", key, path, json]
+    words += (key, path, _a.json_text(value, dumps))
     if nx:
         words.append("NX")
     if xx:
         words.append("XX")
     if fpha is not None:
         words += ("FPHA", fpha)
-    if format is not None:
-        words += ("FORMAT", format)
     return tuple(words)
 
 
-def encode_json_strappend(key: Key, json_string: Value, path: Value | None) -> tuple[Arg, ...]:
+def encode_json_strappend(key: Key, value: object, path: DocumentPath, dumps: Dumps | None) -> tuple[Arg, ...]:
     """Return the words of JSON.STRAPPEND."""
-    words: list[Arg] = ["JSON.STRAPPEND", key]
-    if path is not None:
-        words.append(path)
-    words.append(json_string)
-    return tuple(words)
-
-
-def encode_json_strlen(key: Key, path: Value | None) -> tuple[Arg, ...]:
-    """Return the words of JSON.STRLEN."""
-    words: list[Arg] = ["JSON.STRLEN", key]
-    if path is not None:
-        words.append(path)
-    return tuple(words)
-
-
-def encode_json_type(key: Key, path: Value | None) -> tuple[Arg, ...]:
-    """Return the words of JSON.TYPE."""
-    words: list[Arg] = ["JSON.TYPE", key]
-    if path is not None:
-        words.append(path)
+    words: list[Arg] = ["JSON.STRAPPEND"]
+    words += (key, path, _a.json_text(value, dumps))
     return tuple(words)
 
 
@@ -259,98 +219,191 @@ class JsonCommands(AwaitedFace[S]):
 
     __slots__ = ()
 
-    async def json_arrappend(self, key: Key, /, path: Value, *jsons: Value) -> Any:
+    @overload
+    async def json_arrappend(
+        self, key: Key, /, path: JSONPath, *values: object, dumps: Dumps | None = None
+    ) -> list[int | None]: ...
+
+    @overload
+    async def json_arrappend(
+        self, key: Key, /, path: DocumentPath, *values: object, dumps: Dumps | None = None
+    ) -> list[int | None] | int | None: ...
+
+    async def json_arrappend(
+        self, key: Key, /, path: DocumentPath, *values: object, dumps: Dumps | None = None
+    ) -> list[int | None] | int | None:
         """Add values at the end of each matching array and return the new lengths.
 
         ``JSON.ARRAPPEND key path json [json ...]``
 
         Args:
             key: a key, as text or bytes.
-            path: text, bytes or a number.
-            jsons: any number of them: text, bytes or a number.
+            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
+            values: any number of them: any value, sent as JSON text; ``RawJSON`` of ``redpoll.values`` for text that is JSON already.
+            dumps: turns the value into JSON text; the standard ``json.dumps`` by default.
 
         Returns:
-            ``Any``
+            ``list[int | None]`` with a ``path`` that begins with ``$``;
+            else ``int | None``.
 
         Complexity: O(1), O(N).
-        Since Redis 1.0.0.
+        Since RedisJSON 1.0.0.
         See https://redis.io/docs/latest/commands/json.arrappend/
         Not yet confirmed on a live server.
         """
-        return await self._run(JSON_ARRAPPEND, encode_json_arrappend(key, path, jsons))
+        words = encode_json_arrappend(key, path, values, dumps)
+        if _a.jsonpath(path):
+            return await self._run(JSON_ARRAPPEND_JSONPATH, words)
+        return await self._run(JSON_ARRAPPEND, words)
+
+    @overload
+    async def json_arrindex(
+        self,
+        key: Key,
+        /,
+        path: JSONPath,
+        value: object,
+        start: int | None = None,
+        stop: int | None = None,
+        *,
+        dumps: Dumps | None = None,
+    ) -> list[int | None]: ...
+
+    @overload
+    async def json_arrindex(
+        self,
+        key: Key,
+        /,
+        path: DocumentPath,
+        value: object,
+        start: int | None = None,
+        stop: int | None = None,
+        *,
+        dumps: Dumps | None = None,
+    ) -> list[int | None] | int | None: ...
 
     async def json_arrindex(
-        self, key: Key, /, path: Value, json_value: Value, *, start: int | None = None, stop: int | None = None
-    ) -> Any:
+        self,
+        key: Key,
+        /,
+        path: DocumentPath,
+        value: object,
+        start: int | None = None,
+        stop: int | None = None,
+        *,
+        dumps: Dumps | None = None,
+    ) -> list[int | None] | int | None:
         """Return where a value first occurs in each matching array, or -1.
 
         ``JSON.ARRINDEX key path json-value [start [stop]]``
 
         Args:
             key: a key, as text or bytes.
-            path: text, bytes or a number.
-            json_value: text, bytes or a number.
+            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
+            value: any value, sent as JSON text; ``RawJSON`` of ``redpoll.values`` for text that is JSON already.
             start: a whole number.
             stop: a whole number.
+            dumps: turns the value into JSON text; the standard ``json.dumps`` by default.
 
         Returns:
-            ``Any``
+            ``list[int | None]`` with a ``path`` that begins with ``$``;
+            else ``int | None``.
 
         Complexity: O(N).
-        Since Redis 1.0.0.
+        Since RedisJSON 1.0.0.
         See https://redis.io/docs/latest/commands/json.arrindex/
         Not yet confirmed on a live server.
         """
-        return await self._run(JSON_ARRINDEX, encode_json_arrindex(key, path, json_value, start, stop))
+        words = encode_json_arrindex(key, path, value, start, stop, dumps)
+        if _a.jsonpath(path):
+            return await self._run(JSON_ARRINDEX_JSONPATH, words)
+        return await self._run(JSON_ARRINDEX, words)
 
-    async def json_arrinsert(self, key: Key, /, path: Value, index: int, *jsons: Value) -> Any:
+    @overload
+    async def json_arrinsert(
+        self, key: Key, /, path: JSONPath, index: int, *values: object, dumps: Dumps | None = None
+    ) -> list[int | None]: ...
+
+    @overload
+    async def json_arrinsert(
+        self, key: Key, /, path: DocumentPath, index: int, *values: object, dumps: Dumps | None = None
+    ) -> list[int | None] | int | None: ...
+
+    async def json_arrinsert(
+        self, key: Key, /, path: DocumentPath, index: int, *values: object, dumps: Dumps | None = None
+    ) -> list[int | None] | int | None:
         """Put values into each matching array at an index, shifting the rest, and return the new lengths.
 
         ``JSON.ARRINSERT key path index json [json ...]``
 
         Args:
             key: a key, as text or bytes.
-            path: text, bytes or a number.
+            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
             index: a whole number.
-            jsons: any number of them: text, bytes or a number.
+            values: any number of them: any value, sent as JSON text; ``RawJSON`` of ``redpoll.values`` for text that is JSON already.
+            dumps: turns the value into JSON text; the standard ``json.dumps`` by default.
 
         Returns:
-            ``Any``
+            ``list[int | None]`` with a ``path`` that begins with ``$``;
+            else ``int | None``.
 
         Complexity: O(N).
-        Since Redis 1.0.0.
+        Since RedisJSON 1.0.0.
         See https://redis.io/docs/latest/commands/json.arrinsert/
         Not yet confirmed on a live server.
         """
-        return await self._run(JSON_ARRINSERT, encode_json_arrinsert(key, path, index, jsons))
+        words = encode_json_arrinsert(key, path, index, values, dumps)
+        if _a.jsonpath(path):
+            return await self._run(JSON_ARRINSERT_JSONPATH, words)
+        return await self._run(JSON_ARRINSERT, words)
 
-    async def json_arrlen(self, key: Key, /, path: Value | None = None) -> Any:
+    @overload
+    async def json_arrlen(self, key: Key, /, path: JSONPath) -> list[int | None]: ...
+
+    @overload
+    async def json_arrlen(self, key: Key, /) -> int | None: ...
+
+    @overload
+    async def json_arrlen(self, key: Key, /, path: DocumentPath) -> list[int | None] | int | None: ...
+
+    async def json_arrlen(self, key: Key, /, path: DocumentPath = ".") -> list[int | None] | int | None:
         """Return how many elements each matching array has, with nil for other types.
 
         ``JSON.ARRLEN key [path]``
 
         Args:
             key: a key, as text or bytes.
-            path: text, bytes or a number.
+            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
 
         Returns:
-            ``Any``
+            ``list[int | None]`` with a ``path`` that begins with ``$``;
+            else ``int | None``.
 
         Complexity: O(1), O(N).
-        Since Redis 1.0.0.
+        Since RedisJSON 1.0.0.
         See https://redis.io/docs/latest/commands/json.arrlen/
         Not yet confirmed on a live server.
         """
-        return await self._run(JSON_ARRLEN, encode_json_arrlen(key, path))
+        words = ("JSON.ARRLEN", key, path)
+        if _a.jsonpath(path):
+            return await self._run(JSON_ARRLEN_JSONPATH, words)
+        return await self._run(JSON_ARRLEN, words)
+
+    @overload
+    async def json_arrpop(
+        self, key: Key, /, path: JSONPath, index: int | None = None, *, loads: Loads | None = None
+    ) -> list[Any]: ...
+
+    @overload
+    async def json_arrpop(self, key: Key, /, *, index: int | None = None, loads: Loads | None = None) -> Any: ...
+
+    @overload
+    async def json_arrpop(
+        self, key: Key, /, path: DocumentPath, index: int | None = None, *, loads: Loads | None = None
+    ) -> Any: ...
 
     async def json_arrpop(
-        self,
-        key: Key,
-        /,
-        *,
-        format: Literal["STRINGS", "EXPAND1", "EXPAND"] | None = None,
-        path: Value | None = None,
-        index: int | None = None,
+        self, key: Key, /, path: DocumentPath = ".", index: int | None = None, *, loads: Loads | None = None
     ) -> Any:
         """Take one element, by default the last, out of each matching array and return it.
 
@@ -358,453 +411,608 @@ class JsonCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            format: ``FORMAT``, ``Literal['STRINGS', 'EXPAND1', 'EXPAND']``.
-            path: text, bytes or a number.
+            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
             index: a whole number.
+            loads: turns JSON text into a value; the standard ``json.loads`` by default.
 
         Returns:
-            ``Any``
+            ``list[Any]`` with a ``path`` that begins with ``$``;
+            else ``Any``.
 
         Complexity: O(N), O(1).
-        Since Redis 1.0.0.
+        Since RedisJSON 1.0.0.
         See https://redis.io/docs/latest/commands/json.arrpop/
         Not yet confirmed on a live server.
         """
-        return await self._run(JSON_ARRPOP, encode_json_arrpop(key, format, path, index))
+        words = encode_json_arrpop(key, path, index, loads)
+        if _a.jsonpath(path):
+            return await self._run(d.through(JSON_ARRPOP_JSONPATH, loads), words)
+        return await self._run(d.through(JSON_ARRPOP, loads), words)
 
-    async def json_arrtrim(self, key: Key, /, path: Value, start: int, stop: int) -> Any:
+    @overload
+    async def json_arrtrim(self, key: Key, /, path: JSONPath, start: int, stop: int) -> list[int | None]: ...
+
+    @overload
+    async def json_arrtrim(
+        self, key: Key, /, path: DocumentPath, start: int, stop: int
+    ) -> list[int | None] | int | None: ...
+
+    async def json_arrtrim(
+        self, key: Key, /, path: DocumentPath, start: int, stop: int
+    ) -> list[int | None] | int | None:
         """Cut each matching array down to the elements between two indexes and return the new lengths.
 
         ``JSON.ARRTRIM key path start stop``
 
         Args:
             key: a key, as text or bytes.
-            path: text, bytes or a number.
+            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
             start: a whole number.
             stop: a whole number.
 
         Returns:
-            ``Any``
+            ``list[int | None]`` with a ``path`` that begins with ``$``;
+            else ``int | None``.
 
         Complexity: O(N).
-        Since Redis 1.0.0.
+        Since RedisJSON 1.0.0.
         See https://redis.io/docs/latest/commands/json.arrtrim/
         Not yet confirmed on a live server.
         """
-        return await self._run(JSON_ARRTRIM, ("JSON.ARRTRIM", key, path, start, stop))
+        words = ("JSON.ARRTRIM", key, path, start, stop)
+        if _a.jsonpath(path):
+            return await self._run(JSON_ARRTRIM_JSONPATH, words)
+        return await self._run(JSON_ARRTRIM, words)
 
-    async def json_clear(self, key: Key, /, path: Value | None = None) -> Any:
+    async def json_clear(self, key: Key, /, path: DocumentPath = ".") -> int:
         """Empty the matching arrays and objects, set numbers to zero, and return how many changed.
 
         ``JSON.CLEAR key [path]``
 
         Args:
             key: a key, as text or bytes.
-            path: text, bytes or a number.
+            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
 
         Returns:
-            ``Any``
+            ``int``
 
         Complexity: O(N).
-        Since Redis 2.0.0.
+        Since RedisJSON 2.0.0.
         See https://redis.io/docs/latest/commands/json.clear/
         Not yet confirmed on a live server.
         """
-        return await self._run(JSON_CLEAR, encode_json_clear(key, path))
+        return await self._run(JSON_CLEAR, ("JSON.CLEAR", key, path))
 
-    async def json_debug_help(self) -> Any:
+    async def json_debug_help(self) -> list[str]:
         """List the JSON.DEBUG subcommands with a line of explanation each.
 
         ``JSON.DEBUG HELP``
 
         Returns:
-            ``Any``
+            ``list[str]``
 
-        Since Redis 1.0.0.
+        Since RedisJSON 1.0.0.
         See https://redis.io/docs/latest/commands/json.debug-help/
         Not yet confirmed on a live server.
         """
         return await self._run(JSON_DEBUG_HELP, ("JSON.DEBUG", "HELP"))
 
-    async def json_debug_memory(self, key: Key, /, path: Value | None = None) -> Any:
+    @overload
+    async def json_debug_memory(self, key: Key, /, path: JSONPath) -> list[int | None]: ...
+
+    @overload
+    async def json_debug_memory(self, key: Key, /) -> int | None: ...
+
+    @overload
+    async def json_debug_memory(self, key: Key, /, path: DocumentPath) -> list[int | None] | int | None: ...
+
+    async def json_debug_memory(self, key: Key, /, path: DocumentPath = ".") -> list[int | None] | int | None:
         """Return how many bytes the matching values take up in memory.
 
         ``JSON.DEBUG MEMORY key [path]``
 
         Args:
             key: a key, as text or bytes.
-            path: text, bytes or a number.
+            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
 
         Returns:
-            ``Any``
+            ``list[int | None]`` with a ``path`` that begins with ``$``;
+            else ``int | None``.
 
         Complexity: O(N).
-        Since Redis 1.0.0.
+        Since RedisJSON 1.0.0.
         See https://redis.io/docs/latest/commands/json.debug-memory/
         Not yet confirmed on a live server.
         """
-        return await self._run(JSON_DEBUG_MEMORY, encode_json_debug_memory(key, path))
+        words = ("JSON.DEBUG", "MEMORY", key, path)
+        if _a.jsonpath(path):
+            return await self._run(JSON_DEBUG_MEMORY_JSONPATH, words)
+        return await self._run(JSON_DEBUG_MEMORY, words)
 
-    async def json_del(self, key: Key, /, path: Value | None = None) -> Any:
+    async def json_del(self, key: Key, /, path: DocumentPath = ".") -> int:
         """Remove the matching values, or the whole document, and return how many were removed.
 
         ``JSON.DEL key [path]``
 
         Args:
             key: a key, as text or bytes.
-            path: text, bytes or a number.
+            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
 
         Returns:
-            ``Any``
+            ``int``
 
         Complexity: O(N).
-        Since Redis 1.0.0.
+        Since RedisJSON 1.0.0.
         See https://redis.io/docs/latest/commands/json.del/
         Not yet confirmed on a live server.
         """
-        return await self._run(JSON_DEL, encode_json_del(key, path))
+        return await self._run(JSON_DEL, ("JSON.DEL", key, path))
 
-    async def json_forget(self, key: Key, /, path: Value | None = None) -> Any:
+    async def json_forget(self, key: Key, /, path: DocumentPath = ".") -> int:
         """Remove the matching values and return their number, exactly as JSON.DEL does.
 
         ``JSON.FORGET key [path]``
 
         Args:
             key: a key, as text or bytes.
-            path: text, bytes or a number.
+            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
 
         Returns:
-            ``Any``
+            ``int``
 
         Complexity: O(N).
-        Since Redis 1.0.0.
+        Since RedisJSON 1.0.0.
         See https://redis.io/docs/latest/commands/json.forget/
         Not yet confirmed on a live server.
         """
-        return await self._run(JSON_FORGET, encode_json_forget(key, path))
+        return await self._run(JSON_FORGET, ("JSON.FORGET", key, path))
 
     async def json_get(
         self,
         key: Key,
         /,
-        *paths: Value,
+        *paths: DocumentPath,
         indent: Value | None = None,
         newline: Value | None = None,
         space: Value | None = None,
-        format: Literal["STRING", "EXPAND1", "EXPAND"] | None = None,
+        loads: Loads | None = None,
     ) -> Any:
-        """Return the document, or what the paths match in it, as JSON text.
+        """Return the document, or what the paths match in it: several paths give a dict by path.
 
         ``JSON.GET key [INDENT indent] [NEWLINE newline] [SPACE space] [FORMAT <STRING|EXPAND1|EXPAND>] [path [path ...]]``
 
         Args:
             key: a key, as text or bytes.
-            paths: any number of them: text, bytes or a number.
-            indent: ``INDENT``, text, bytes or a number.
-            newline: ``NEWLINE``, text, bytes or a number.
-            space: ``SPACE``, text, bytes or a number.
-            format: ``FORMAT``, ``Literal['STRING', 'EXPAND1', 'EXPAND']``.
+            paths: any number of them: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
+            indent: text, bytes or a number.
+            newline: text, bytes or a number.
+            space: text, bytes or a number.
+            loads: turns JSON text into a value; the standard ``json.loads`` by default.
 
         Returns:
             ``Any``
 
         Complexity: O(N).
-        Since Redis 1.0.0.
+        Since RedisJSON 1.0.0.
         See https://redis.io/docs/latest/commands/json.get/
         Not yet confirmed on a live server.
         """
-        return await self._run(JSON_GET, encode_json_get(key, paths, indent, newline, space, format))
+        return await self._run(d.through(JSON_GET, loads), encode_json_get(key, paths, indent, newline, space, loads))
 
-    async def json_merge(
-        self, key: Key, /, path: Value, json: Value, *, format: Literal["STRING", "JSON", "BSON"] | None = None
-    ) -> Any:
+    async def json_merge(self, key: Key, /, path: DocumentPath, value: object, *, dumps: Dumps | None = None) -> bool:
         """Apply a JSON merge patch to the matching values; null members delete.
 
         ``JSON.MERGE key path json [FORMAT <STRING|JSON|BSON>]``
 
         Args:
             key: a key, as text or bytes.
-            path: text, bytes or a number.
-            json: text, bytes or a number.
-            format: ``FORMAT``, ``Literal['STRING', 'JSON', 'BSON']``.
+            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
+            value: any value, sent as JSON text; ``RawJSON`` of ``redpoll.values`` for text that is JSON already.
+            dumps: turns the value into JSON text; the standard ``json.dumps`` by default.
 
         Returns:
-            ``Any``
+            ``bool``
 
         Complexity: O(M+N).
-        Since Redis 2.6.0.
+        Since RedisJSON 2.6.0.
         See https://redis.io/docs/latest/commands/json.merge/
         Not yet confirmed on a live server.
         """
-        return await self._run(JSON_MERGE, encode_json_merge(key, path, json, format))
+        return await self._run(JSON_MERGE, encode_json_merge(key, path, value, dumps))
 
-    async def json_mget(self, keys: Key | Many[Key], path: Value) -> Any:
+    async def json_mget(self, keys: Key | Many[Key], path: DocumentPath, *, loads: Loads | None = None) -> list[Any]:
         """Return what one path matches in several documents, with nil for missing keys.
 
         ``JSON.MGET key [key ...] path``
 
         Args:
             keys: ``Key | Many[Key]``.
-            path: text, bytes or a number.
+            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
+            loads: turns JSON text into a value; the standard ``json.loads`` by default.
 
         Returns:
-            ``Any``
+            ``list[Any]``
 
         Complexity: O(M*N), O(N1+N2+...+Nm).
-        Since Redis 1.0.0.
+        Since RedisJSON 1.0.0.
         See https://redis.io/docs/latest/commands/json.mget/
         Not yet confirmed on a live server.
         """
-        return await self._run(JSON_MGET, encode_json_mget(_a.several(keys), path))
+        return await self._run(d.through(JSON_MGET, loads), encode_json_mget(keys, path, loads))
 
-    async def json_mset(self, *triplets: tuple[Key, Value, Value]) -> Any:
+    async def json_mset(self, triplets: Many[tuple[Key, DocumentPath, object]], *, dumps: Dumps | None = None) -> bool:
         """Write values to paths in several documents as one atomic step.
 
         ``JSON.MSET key path json [key path json ...]``
 
         Args:
-            triplets: any number of them: ``tuple[Key, Value, Value]`` each.
+            triplets: tuples of key, path and value.
+            dumps: turns the value into JSON text; the standard ``json.dumps`` by default.
 
         Returns:
-            ``Any``
+            ``bool``
 
         Complexity: O(K*(M+N)).
-        Since Redis 2.6.0.
+        Since RedisJSON 2.6.0.
         See https://redis.io/docs/latest/commands/json.mset/
         Not yet confirmed on a live server.
         """
-        return await self._run(JSON_MSET, encode_json_mset(triplets))
+        return await self._run(JSON_MSET, encode_json_mset(triplets, dumps))
 
-    async def json_numincrby(self, key: Key, /, path: Value, number: float) -> Any:
+    @overload
+    async def json_numincrby(self, key: Key, /, path: JSONPath, number: float) -> list[int | float | None]: ...
+
+    @overload
+    async def json_numincrby(
+        self, key: Key, /, path: DocumentPath, number: float
+    ) -> list[int | float | None] | int | float | None: ...
+
+    async def json_numincrby(
+        self, key: Key, /, path: DocumentPath, number: float
+    ) -> list[int | float | None] | int | float | None:
         """Add a number to each matching number and return the results.
 
         ``JSON.NUMINCRBY key path number``
 
         Args:
             key: a key, as text or bytes.
-            path: text, bytes or a number.
+            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
             number: a number.
 
         Returns:
-            ``Any``
+            ``list[int | float | None]`` with a ``path`` that begins with ``$``;
+            else ``int | float | None``.
 
         Complexity: O(1), O(N).
-        Since Redis 1.0.0.
+        Since RedisJSON 1.0.0.
         See https://redis.io/docs/latest/commands/json.numincrby/
         Not yet confirmed on a live server.
         """
-        return await self._run(JSON_NUMINCRBY, ("JSON.NUMINCRBY", key, path, number))
+        words = ("JSON.NUMINCRBY", key, path, number)
+        if _a.jsonpath(path):
+            return await self._run(JSON_NUMINCRBY_JSONPATH, words)
+        return await self._run(JSON_NUMINCRBY, words)
 
-    async def json_nummultby(self, key: Key, /, path: Value, number: float) -> Any:
+    @overload
+    async def json_nummultby(self, key: Key, /, path: JSONPath, number: float) -> list[int | float | None]: ...
+
+    @overload
+    async def json_nummultby(
+        self, key: Key, /, path: DocumentPath, number: float
+    ) -> list[int | float | None] | int | float | None: ...
+
+    async def json_nummultby(
+        self, key: Key, /, path: DocumentPath, number: float
+    ) -> list[int | float | None] | int | float | None:
         """Multiply each matching number by a factor and return the results.
 
         ``JSON.NUMMULTBY key path number``
 
         Args:
             key: a key, as text or bytes.
-            path: text, bytes or a number.
+            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
             number: a number.
 
         Returns:
-            ``Any``
+            ``list[int | float | None]`` with a ``path`` that begins with ``$``;
+            else ``int | float | None``.
 
         Complexity: O(1), O(N).
-        Since Redis 1.0.0.
+        Since RedisJSON 1.0.0.
         Deprecated since 2.0.
         See https://redis.io/docs/latest/commands/json.nummultby/
         Not yet confirmed on a live server.
         """
-        return await self._run(JSON_NUMMULTBY, ("JSON.NUMMULTBY", key, path, number))
+        words = ("JSON.NUMMULTBY", key, path, number)
+        if _a.jsonpath(path):
+            return await self._run(JSON_NUMMULTBY_JSONPATH, words)
+        return await self._run(JSON_NUMMULTBY, words)
 
-    async def json_numpowby(self, key: Key, /, path: Value, number: float) -> Any:
+    @overload
+    async def json_numpowby(self, key: Key, /, path: JSONPath, number: float) -> list[int | float | None]: ...
+
+    @overload
+    async def json_numpowby(
+        self, key: Key, /, path: DocumentPath, number: float
+    ) -> list[int | float | None] | int | float | None: ...
+
+    async def json_numpowby(
+        self, key: Key, /, path: DocumentPath, number: float
+    ) -> list[int | float | None] | int | float | None:
         """Raise each matching number to an exponent and return the results.
 
         ``JSON.NUMPOWBY key path number``
 
         Args:
             key: a key, as text or bytes.
-            path: text, bytes or a number.
+            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
             number: a number.
 
         Returns:
-            ``Any``
+            ``list[int | float | None]`` with a ``path`` that begins with ``$``;
+            else ``int | float | None``.
 
         Complexity: O(1), O(N).
-        Since Redis 1.0.0.
+        Since RedisJSON 1.0.0.
         See https://redis.io/docs/latest/commands/json.numpowby/
         Not yet confirmed on a live server.
         """
-        return await self._run(JSON_NUMPOWBY, ("JSON.NUMPOWBY", key, path, number))
+        words = ("JSON.NUMPOWBY", key, path, number)
+        if _a.jsonpath(path):
+            return await self._run(JSON_NUMPOWBY_JSONPATH, words)
+        return await self._run(JSON_NUMPOWBY, words)
 
-    async def json_objkeys(self, key: Key, /, path: Value | None = None) -> Any:
+    @overload
+    async def json_objkeys(self, key: Key, /, path: JSONPath) -> list[list[S] | None]: ...
+
+    @overload
+    async def json_objkeys(self, key: Key, /) -> list[S] | None: ...
+
+    @overload
+    async def json_objkeys(self, key: Key, /, path: DocumentPath) -> list[list[S] | None] | list[S] | None: ...
+
+    async def json_objkeys(self, key: Key, /, path: DocumentPath = ".") -> list[list[S] | None] | list[S] | None:
         """Return the member names of each matching object, with nil for other types.
 
         ``JSON.OBJKEYS key [path]``
 
         Args:
             key: a key, as text or bytes.
-            path: text, bytes or a number.
+            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
 
         Returns:
-            ``Any``
+            ``list[list[S] | None]`` with a ``path`` that begins with ``$``;
+            else ``list[S] | None``.
 
         Complexity: O(1), O(N).
-        Since Redis 1.0.0.
+        Since RedisJSON 1.0.0.
         See https://redis.io/docs/latest/commands/json.objkeys/
         Not yet confirmed on a live server.
         """
-        return await self._run(JSON_OBJKEYS, encode_json_objkeys(key, path))
+        words = ("JSON.OBJKEYS", key, path)
+        if _a.jsonpath(path):
+            return await self._run(JSON_OBJKEYS_JSONPATH, words)
+        return await self._run(JSON_OBJKEYS, words)
 
-    async def json_objlen(self, key: Key, /, path: Value | None = None) -> Any:
+    @overload
+    async def json_objlen(self, key: Key, /, path: JSONPath) -> list[int | None]: ...
+
+    @overload
+    async def json_objlen(self, key: Key, /) -> int | None: ...
+
+    @overload
+    async def json_objlen(self, key: Key, /, path: DocumentPath) -> list[int | None] | int | None: ...
+
+    async def json_objlen(self, key: Key, /, path: DocumentPath = ".") -> list[int | None] | int | None:
         """Return how many members each matching object has, with nil for other types.
 
         ``JSON.OBJLEN key [path]``
 
         Args:
             key: a key, as text or bytes.
-            path: text, bytes or a number.
+            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
 
         Returns:
-            ``Any``
+            ``list[int | None]`` with a ``path`` that begins with ``$``;
+            else ``int | None``.
 
         Complexity: O(1), O(N).
-        Since Redis 1.0.0.
+        Since RedisJSON 1.0.0.
         See https://redis.io/docs/latest/commands/json.objlen/
         Not yet confirmed on a live server.
         """
-        return await self._run(JSON_OBJLEN, encode_json_objlen(key, path))
+        words = ("JSON.OBJLEN", key, path)
+        if _a.jsonpath(path):
+            return await self._run(JSON_OBJLEN_JSONPATH, words)
+        return await self._run(JSON_OBJLEN, words)
 
-    async def json_resp(self, key: Key, /, path: Value | None = None) -> Any:
+    async def json_resp(self, key: Key, /, path: DocumentPath = ".") -> Any:
         """Return a value as nested protocol arrays and scalars instead of JSON text.
 
         ``JSON.RESP key [path]``
 
         Args:
             key: a key, as text or bytes.
-            path: text, bytes or a number.
+            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
 
         Returns:
             ``Any``
 
         Complexity: O(N).
-        Since Redis 1.0.0.
+        Since RedisJSON 1.0.0.
         Deprecated since 2.6.
         See https://redis.io/docs/latest/commands/json.resp/
         Not yet confirmed on a live server.
         """
-        return await self._run(JSON_RESP, encode_json_resp(key, path))
+        return await self._run(JSON_RESP, ("JSON.RESP", key, path))
 
     async def json_set(
         self,
         key: Key,
         /,
-        path: Value,
-        json: Value,
+        path: DocumentPath,
+        value: object,
         *,
         nx: bool = False,
         xx: bool = False,
         fpha: Literal["BF16", "FP16", "FP32", "FP64"] | None = None,
-        format: Literal["STRING", "JSON", "BSON"] | None = None,
-    ) -> Any:
+        dumps: Dumps | None = None,
+    ) -> bool:
         """Write a value at a path, making a new document at the root, under an optional condition.
 
         ``JSON.SET key path json [NX|XX] [FPHA <BF16|FP16|FP32|FP64>] [FORMAT <STRING|JSON|BSON>]``
 
         Args:
             key: a key, as text or bytes.
-            path: text, bytes or a number.
-            json: text, bytes or a number.
-            nx: add ``NX``.
-            xx: add ``XX``.
-            fpha: ``FPHA``, ``Literal['BF16', 'FP16', 'FP32', 'FP64']``.
-            format: ``FORMAT``, ``Literal['STRING', 'JSON', 'BSON']``.
+            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
+            value: any value, sent as JSON text; ``RawJSON`` of ``redpoll.values`` for text that is JSON already.
+            nx: off by default.
+            xx: off by default.
+            fpha: ``Literal['BF16', 'FP16', 'FP32', 'FP64']``.
+            dumps: turns the value into JSON text; the standard ``json.dumps`` by default.
 
         Returns:
-            ``Any``
+            ``bool``
 
         Complexity: O(M+N).
-        Since Redis 1.0.0.
+        Since RedisJSON 1.0.0.
         See https://redis.io/docs/latest/commands/json.set/
         Not yet confirmed on a live server.
         """
-        return await self._run(JSON_SET, encode_json_set(key, path, json, nx, xx, fpha, format))
+        return await self._run(JSON_SET, encode_json_set(key, path, value, nx, xx, fpha, dumps))
 
-    async def json_strappend(self, key: Key, /, json_string: Value, *, path: Value | None = None) -> Any:
+    @overload
+    async def json_strappend(
+        self, key: Key, /, value: object, path: JSONPath, *, dumps: Dumps | None = None
+    ) -> list[int | None]: ...
+
+    @overload
+    async def json_strappend(self, key: Key, /, value: object, *, dumps: Dumps | None = None) -> int | None: ...
+
+    @overload
+    async def json_strappend(
+        self, key: Key, /, value: object, path: DocumentPath, *, dumps: Dumps | None = None
+    ) -> list[int | None] | int | None: ...
+
+    async def json_strappend(
+        self, key: Key, /, value: object, path: DocumentPath = ".", *, dumps: Dumps | None = None
+    ) -> list[int | None] | int | None:
         """Add text at the end of each matching string and return the new lengths.
 
         ``JSON.STRAPPEND key [path] json-string``
 
         Args:
             key: a key, as text or bytes.
-            json_string: text, bytes or a number.
-            path: text, bytes or a number.
+            value: any value, sent as JSON text; ``RawJSON`` of ``redpoll.values`` for text that is JSON already.
+            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
+            dumps: turns the value into JSON text; the standard ``json.dumps`` by default.
 
         Returns:
-            ``Any``
+            ``list[int | None]`` with a ``path`` that begins with ``$``;
+            else ``int | None``.
 
         Complexity: O(1), O(N).
-        Since Redis 1.0.0.
+        Since RedisJSON 1.0.0.
         See https://redis.io/docs/latest/commands/json.strappend/
         Not yet confirmed on a live server.
         """
-        return await self._run(JSON_STRAPPEND, encode_json_strappend(key, json_string, path))
+        words = encode_json_strappend(key, value, path, dumps)
+        if _a.jsonpath(path):
+            return await self._run(JSON_STRAPPEND_JSONPATH, words)
+        return await self._run(JSON_STRAPPEND, words)
 
-    async def json_strlen(self, key: Key, /, path: Value | None = None) -> Any:
+    @overload
+    async def json_strlen(self, key: Key, /, path: JSONPath) -> list[int | None]: ...
+
+    @overload
+    async def json_strlen(self, key: Key, /) -> int | None: ...
+
+    @overload
+    async def json_strlen(self, key: Key, /, path: DocumentPath) -> list[int | None] | int | None: ...
+
+    async def json_strlen(self, key: Key, /, path: DocumentPath = ".") -> list[int | None] | int | None:
         """Return how long each matching string is, with nil for other types.
 
         ``JSON.STRLEN key [path]``
 
         Args:
             key: a key, as text or bytes.
-            path: text, bytes or a number.
+            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
 
         Returns:
-            ``Any``
+            ``list[int | None]`` with a ``path`` that begins with ``$``;
+            else ``int | None``.
 
         Complexity: O(1), O(N).
-        Since Redis 1.0.0.
+        Since RedisJSON 1.0.0.
         See https://redis.io/docs/latest/commands/json.strlen/
         Not yet confirmed on a live server.
         """
-        return await self._run(JSON_STRLEN, encode_json_strlen(key, path))
+        words = ("JSON.STRLEN", key, path)
+        if _a.jsonpath(path):
+            return await self._run(JSON_STRLEN_JSONPATH, words)
+        return await self._run(JSON_STRLEN, words)
 
-    async def json_toggle(self, key: Key, /, path: Value) -> Any:
+    @overload
+    async def json_toggle(self, key: Key, /, path: JSONPath) -> list[bool | None]: ...
+
+    @overload
+    async def json_toggle(self, key: Key, /, path: DocumentPath) -> list[bool | None] | bool | None: ...
+
+    async def json_toggle(self, key: Key, /, path: DocumentPath) -> list[bool | None] | bool | None:
         """Flip each matching boolean and return what it has become.
 
         ``JSON.TOGGLE key path``
 
         Args:
             key: a key, as text or bytes.
-            path: text, bytes or a number.
+            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
 
         Returns:
-            ``Any``
+            ``list[bool | None]`` with a ``path`` that begins with ``$``;
+            else ``bool | None``.
 
         Complexity: O(1), O(N).
-        Since Redis 2.0.0.
+        Since RedisJSON 2.0.0.
         See https://redis.io/docs/latest/commands/json.toggle/
         Not yet confirmed on a live server.
         """
-        return await self._run(JSON_TOGGLE, ("JSON.TOGGLE", key, path))
+        words = ("JSON.TOGGLE", key, path)
+        if _a.jsonpath(path):
+            return await self._run(JSON_TOGGLE_JSONPATH, words)
+        return await self._run(JSON_TOGGLE, words)
 
-    async def json_type(self, key: Key, /, path: Value | None = None) -> Any:
+    @overload
+    async def json_type(self, key: Key, /, path: JSONPath) -> list[str]: ...
+
+    @overload
+    async def json_type(self, key: Key, /) -> str | None: ...
+
+    @overload
+    async def json_type(self, key: Key, /, path: DocumentPath) -> list[str] | str | None: ...
+
+    async def json_type(self, key: Key, /, path: DocumentPath = ".") -> list[str] | str | None:
         """Return the type name of each matching value, such as object or integer.
 
         ``JSON.TYPE key [path]``
 
         Args:
             key: a key, as text or bytes.
-            path: text, bytes or a number.
+            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
 
         Returns:
-            ``Any``
+            ``list[str]`` with a ``path`` that begins with ``$``;
+            else ``str | None``.
 
         Complexity: O(1), O(N).
-        Since Redis 1.0.0.
+        Since RedisJSON 1.0.0.
         See https://redis.io/docs/latest/commands/json.type/
         Not yet confirmed on a live server.
         """
-        return await self._run(JSON_TYPE, encode_json_type(key, path))
+        words = ("JSON.TYPE", key, path)
+        if _a.jsonpath(path):
+            return await self._run(JSON_TYPE_JSONPATH, words)
+        return await self._run(JSON_TYPE, words)
 
 
 class QueuedJsonCommands(QueuedFace[S]):
@@ -812,138 +1020,366 @@ class QueuedJsonCommands(QueuedFace[S]):
 
     __slots__ = ()
 
-    def json_arrappend(self, key: Key, /, path: Value, *jsons: Value) -> Queued[Any]:
+    @overload
+    def json_arrappend(
+        self, key: Key, /, path: JSONPath, *values: object, dumps: Dumps | None = None
+    ) -> Queued[list[int | None]]: ...
+
+    @overload
+    def json_arrappend(
+        self, key: Key, /, path: DocumentPath, *values: object, dumps: Dumps | None = None
+    ) -> Queued[list[int | None] | int | None]: ...
+
+    def json_arrappend(
+        self, key: Key, /, path: DocumentPath, *values: object, dumps: Dumps | None = None
+    ) -> Queued[list[int | None] | int | None]:
         """Queue JSON.ARRAPPEND; arguments and result as awaited."""
-        return self._queue(JSON_ARRAPPEND, encode_json_arrappend(key, path, jsons))
+        words = encode_json_arrappend(key, path, values, dumps)
+        if _a.jsonpath(path):
+            return self._queue(JSON_ARRAPPEND_JSONPATH, words)
+        return self._queue(JSON_ARRAPPEND, words)
 
+    @overload
     def json_arrindex(
-        self, key: Key, /, path: Value, json_value: Value, *, start: int | None = None, stop: int | None = None
-    ) -> Queued[Any]:
-        """Queue JSON.ARRINDEX; arguments and result as awaited."""
-        return self._queue(JSON_ARRINDEX, encode_json_arrindex(key, path, json_value, start, stop))
-
-    def json_arrinsert(self, key: Key, /, path: Value, index: int, *jsons: Value) -> Queued[Any]:
-        """Queue JSON.ARRINSERT; arguments and result as awaited."""
-        return self._queue(JSON_ARRINSERT, encode_json_arrinsert(key, path, index, jsons))
-
-    def json_arrlen(self, key: Key, /, path: Value | None = None) -> Queued[Any]:
-        """Queue JSON.ARRLEN; arguments and result as awaited."""
-        return self._queue(JSON_ARRLEN, encode_json_arrlen(key, path))
-
-    def json_arrpop(
         self,
         key: Key,
         /,
+        path: JSONPath,
+        value: object,
+        start: int | None = None,
+        stop: int | None = None,
         *,
-        format: Literal["STRINGS", "EXPAND1", "EXPAND"] | None = None,
-        path: Value | None = None,
-        index: int | None = None,
+        dumps: Dumps | None = None,
+    ) -> Queued[list[int | None]]: ...
+
+    @overload
+    def json_arrindex(
+        self,
+        key: Key,
+        /,
+        path: DocumentPath,
+        value: object,
+        start: int | None = None,
+        stop: int | None = None,
+        *,
+        dumps: Dumps | None = None,
+    ) -> Queued[list[int | None] | int | None]: ...
+
+    def json_arrindex(
+        self,
+        key: Key,
+        /,
+        path: DocumentPath,
+        value: object,
+        start: int | None = None,
+        stop: int | None = None,
+        *,
+        dumps: Dumps | None = None,
+    ) -> Queued[list[int | None] | int | None]:
+        """Queue JSON.ARRINDEX; arguments and result as awaited."""
+        words = encode_json_arrindex(key, path, value, start, stop, dumps)
+        if _a.jsonpath(path):
+            return self._queue(JSON_ARRINDEX_JSONPATH, words)
+        return self._queue(JSON_ARRINDEX, words)
+
+    @overload
+    def json_arrinsert(
+        self, key: Key, /, path: JSONPath, index: int, *values: object, dumps: Dumps | None = None
+    ) -> Queued[list[int | None]]: ...
+
+    @overload
+    def json_arrinsert(
+        self, key: Key, /, path: DocumentPath, index: int, *values: object, dumps: Dumps | None = None
+    ) -> Queued[list[int | None] | int | None]: ...
+
+    def json_arrinsert(
+        self, key: Key, /, path: DocumentPath, index: int, *values: object, dumps: Dumps | None = None
+    ) -> Queued[list[int | None] | int | None]:
+        """Queue JSON.ARRINSERT; arguments and result as awaited."""
+        words = encode_json_arrinsert(key, path, index, values, dumps)
+        if _a.jsonpath(path):
+            return self._queue(JSON_ARRINSERT_JSONPATH, words)
+        return self._queue(JSON_ARRINSERT, words)
+
+    @overload
+    def json_arrlen(self, key: Key, /, path: JSONPath) -> Queued[list[int | None]]: ...
+
+    @overload
+    def json_arrlen(self, key: Key, /) -> Queued[int | None]: ...
+
+    @overload
+    def json_arrlen(self, key: Key, /, path: DocumentPath) -> Queued[list[int | None] | int | None]: ...
+
+    def json_arrlen(self, key: Key, /, path: DocumentPath = ".") -> Queued[list[int | None] | int | None]:
+        """Queue JSON.ARRLEN; arguments and result as awaited."""
+        words = ("JSON.ARRLEN", key, path)
+        if _a.jsonpath(path):
+            return self._queue(JSON_ARRLEN_JSONPATH, words)
+        return self._queue(JSON_ARRLEN, words)
+
+    @overload
+    def json_arrpop(
+        self, key: Key, /, path: JSONPath, index: int | None = None, *, loads: Loads | None = None
+    ) -> Queued[list[Any]]: ...
+
+    @overload
+    def json_arrpop(self, key: Key, /, *, index: int | None = None, loads: Loads | None = None) -> Queued[Any]: ...
+
+    @overload
+    def json_arrpop(
+        self, key: Key, /, path: DocumentPath, index: int | None = None, *, loads: Loads | None = None
+    ) -> Queued[Any]: ...
+
+    def json_arrpop(
+        self, key: Key, /, path: DocumentPath = ".", index: int | None = None, *, loads: Loads | None = None
     ) -> Queued[Any]:
         """Queue JSON.ARRPOP; arguments and result as awaited."""
-        return self._queue(JSON_ARRPOP, encode_json_arrpop(key, format, path, index))
+        words = encode_json_arrpop(key, path, index, loads)
+        if _a.jsonpath(path):
+            return self._queue(d.through(JSON_ARRPOP_JSONPATH, loads), words)
+        return self._queue(d.through(JSON_ARRPOP, loads), words)
 
-    def json_arrtrim(self, key: Key, /, path: Value, start: int, stop: int) -> Queued[Any]:
+    @overload
+    def json_arrtrim(self, key: Key, /, path: JSONPath, start: int, stop: int) -> Queued[list[int | None]]: ...
+
+    @overload
+    def json_arrtrim(
+        self, key: Key, /, path: DocumentPath, start: int, stop: int
+    ) -> Queued[list[int | None] | int | None]: ...
+
+    def json_arrtrim(
+        self, key: Key, /, path: DocumentPath, start: int, stop: int
+    ) -> Queued[list[int | None] | int | None]:
         """Queue JSON.ARRTRIM; arguments and result as awaited."""
-        return self._queue(JSON_ARRTRIM, ("JSON.ARRTRIM", key, path, start, stop))
+        words = ("JSON.ARRTRIM", key, path, start, stop)
+        if _a.jsonpath(path):
+            return self._queue(JSON_ARRTRIM_JSONPATH, words)
+        return self._queue(JSON_ARRTRIM, words)
 
-    def json_clear(self, key: Key, /, path: Value | None = None) -> Queued[Any]:
+    def json_clear(self, key: Key, /, path: DocumentPath = ".") -> Queued[int]:
         """Queue JSON.CLEAR; arguments and result as awaited."""
-        return self._queue(JSON_CLEAR, encode_json_clear(key, path))
+        return self._queue(JSON_CLEAR, ("JSON.CLEAR", key, path))
 
-    def json_debug_help(self) -> Queued[Any]:
+    def json_debug_help(self) -> Queued[list[str]]:
         """Queue JSON.DEBUG HELP; arguments and result as awaited."""
         return self._queue(JSON_DEBUG_HELP, ("JSON.DEBUG", "HELP"))
 
-    def json_debug_memory(self, key: Key, /, path: Value | None = None) -> Queued[Any]:
+    @overload
+    def json_debug_memory(self, key: Key, /, path: JSONPath) -> Queued[list[int | None]]: ...
+
+    @overload
+    def json_debug_memory(self, key: Key, /) -> Queued[int | None]: ...
+
+    @overload
+    def json_debug_memory(self, key: Key, /, path: DocumentPath) -> Queued[list[int | None] | int | None]: ...
+
+    def json_debug_memory(self, key: Key, /, path: DocumentPath = ".") -> Queued[list[int | None] | int | None]:
         """Queue JSON.DEBUG MEMORY; arguments and result as awaited."""
-        return self._queue(JSON_DEBUG_MEMORY, encode_json_debug_memory(key, path))
+        words = ("JSON.DEBUG", "MEMORY", key, path)
+        if _a.jsonpath(path):
+            return self._queue(JSON_DEBUG_MEMORY_JSONPATH, words)
+        return self._queue(JSON_DEBUG_MEMORY, words)
 
-    def json_del(self, key: Key, /, path: Value | None = None) -> Queued[Any]:
+    def json_del(self, key: Key, /, path: DocumentPath = ".") -> Queued[int]:
         """Queue JSON.DEL; arguments and result as awaited."""
-        return self._queue(JSON_DEL, encode_json_del(key, path))
+        return self._queue(JSON_DEL, ("JSON.DEL", key, path))
 
-    def json_forget(self, key: Key, /, path: Value | None = None) -> Queued[Any]:
+    def json_forget(self, key: Key, /, path: DocumentPath = ".") -> Queued[int]:
         """Queue JSON.FORGET; arguments and result as awaited."""
-        return self._queue(JSON_FORGET, encode_json_forget(key, path))
+        return self._queue(JSON_FORGET, ("JSON.FORGET", key, path))
 
     def json_get(
         self,
         key: Key,
         /,
-        *paths: Value,
+        *paths: DocumentPath,
         indent: Value | None = None,
         newline: Value | None = None,
         space: Value | None = None,
-        format: Literal["STRING", "EXPAND1", "EXPAND"] | None = None,
+        loads: Loads | None = None,
     ) -> Queued[Any]:
         """Queue JSON.GET; arguments and result as awaited."""
-        return self._queue(JSON_GET, encode_json_get(key, paths, indent, newline, space, format))
+        return self._queue(d.through(JSON_GET, loads), encode_json_get(key, paths, indent, newline, space, loads))
 
-    def json_merge(
-        self, key: Key, /, path: Value, json: Value, *, format: Literal["STRING", "JSON", "BSON"] | None = None
-    ) -> Queued[Any]:
+    def json_merge(self, key: Key, /, path: DocumentPath, value: object, *, dumps: Dumps | None = None) -> Queued[bool]:
         """Queue JSON.MERGE; arguments and result as awaited."""
-        return self._queue(JSON_MERGE, encode_json_merge(key, path, json, format))
+        return self._queue(JSON_MERGE, encode_json_merge(key, path, value, dumps))
 
-    def json_mget(self, keys: Key | Many[Key], path: Value) -> Queued[Any]:
+    def json_mget(self, keys: Key | Many[Key], path: DocumentPath, *, loads: Loads | None = None) -> Queued[list[Any]]:
         """Queue JSON.MGET; arguments and result as awaited."""
-        return self._queue(JSON_MGET, encode_json_mget(_a.several(keys), path))
+        return self._queue(d.through(JSON_MGET, loads), encode_json_mget(keys, path, loads))
 
-    def json_mset(self, *triplets: tuple[Key, Value, Value]) -> Queued[Any]:
+    def json_mset(
+        self, triplets: Many[tuple[Key, DocumentPath, object]], *, dumps: Dumps | None = None
+    ) -> Queued[bool]:
         """Queue JSON.MSET; arguments and result as awaited."""
-        return self._queue(JSON_MSET, encode_json_mset(triplets))
+        return self._queue(JSON_MSET, encode_json_mset(triplets, dumps))
 
-    def json_numincrby(self, key: Key, /, path: Value, number: float) -> Queued[Any]:
+    @overload
+    def json_numincrby(self, key: Key, /, path: JSONPath, number: float) -> Queued[list[int | float | None]]: ...
+
+    @overload
+    def json_numincrby(
+        self, key: Key, /, path: DocumentPath, number: float
+    ) -> Queued[list[int | float | None] | int | float | None]: ...
+
+    def json_numincrby(
+        self, key: Key, /, path: DocumentPath, number: float
+    ) -> Queued[list[int | float | None] | int | float | None]:
         """Queue JSON.NUMINCRBY; arguments and result as awaited."""
-        return self._queue(JSON_NUMINCRBY, ("JSON.NUMINCRBY", key, path, number))
+        words = ("JSON.NUMINCRBY", key, path, number)
+        if _a.jsonpath(path):
+            return self._queue(JSON_NUMINCRBY_JSONPATH, words)
+        return self._queue(JSON_NUMINCRBY, words)
 
-    def json_nummultby(self, key: Key, /, path: Value, number: float) -> Queued[Any]:
+    @overload
+    def json_nummultby(self, key: Key, /, path: JSONPath, number: float) -> Queued[list[int | float | None]]: ...
+
+    @overload
+    def json_nummultby(
+        self, key: Key, /, path: DocumentPath, number: float
+    ) -> Queued[list[int | float | None] | int | float | None]: ...
+
+    def json_nummultby(
+        self, key: Key, /, path: DocumentPath, number: float
+    ) -> Queued[list[int | float | None] | int | float | None]:
         """Queue JSON.NUMMULTBY; arguments and result as awaited."""
-        return self._queue(JSON_NUMMULTBY, ("JSON.NUMMULTBY", key, path, number))
+        words = ("JSON.NUMMULTBY", key, path, number)
+        if _a.jsonpath(path):
+            return self._queue(JSON_NUMMULTBY_JSONPATH, words)
+        return self._queue(JSON_NUMMULTBY, words)
 
-    def json_numpowby(self, key: Key, /, path: Value, number: float) -> Queued[Any]:
+    @overload
+    def json_numpowby(self, key: Key, /, path: JSONPath, number: float) -> Queued[list[int | float | None]]: ...
+
+    @overload
+    def json_numpowby(
+        self, key: Key, /, path: DocumentPath, number: float
+    ) -> Queued[list[int | float | None] | int | float | None]: ...
+
+    def json_numpowby(
+        self, key: Key, /, path: DocumentPath, number: float
+    ) -> Queued[list[int | float | None] | int | float | None]:
         """Queue JSON.NUMPOWBY; arguments and result as awaited."""
-        return self._queue(JSON_NUMPOWBY, ("JSON.NUMPOWBY", key, path, number))
+        words = ("JSON.NUMPOWBY", key, path, number)
+        if _a.jsonpath(path):
+            return self._queue(JSON_NUMPOWBY_JSONPATH, words)
+        return self._queue(JSON_NUMPOWBY, words)
 
-    def json_objkeys(self, key: Key, /, path: Value | None = None) -> Queued[Any]:
+    @overload
+    def json_objkeys(self, key: Key, /, path: JSONPath) -> Queued[list[list[S] | None]]: ...
+
+    @overload
+    def json_objkeys(self, key: Key, /) -> Queued[list[S] | None]: ...
+
+    @overload
+    def json_objkeys(self, key: Key, /, path: DocumentPath) -> Queued[list[list[S] | None] | list[S] | None]: ...
+
+    def json_objkeys(self, key: Key, /, path: DocumentPath = ".") -> Queued[list[list[S] | None] | list[S] | None]:
         """Queue JSON.OBJKEYS; arguments and result as awaited."""
-        return self._queue(JSON_OBJKEYS, encode_json_objkeys(key, path))
+        words = ("JSON.OBJKEYS", key, path)
+        if _a.jsonpath(path):
+            return self._queue(JSON_OBJKEYS_JSONPATH, words)
+        return self._queue(JSON_OBJKEYS, words)
 
-    def json_objlen(self, key: Key, /, path: Value | None = None) -> Queued[Any]:
+    @overload
+    def json_objlen(self, key: Key, /, path: JSONPath) -> Queued[list[int | None]]: ...
+
+    @overload
+    def json_objlen(self, key: Key, /) -> Queued[int | None]: ...
+
+    @overload
+    def json_objlen(self, key: Key, /, path: DocumentPath) -> Queued[list[int | None] | int | None]: ...
+
+    def json_objlen(self, key: Key, /, path: DocumentPath = ".") -> Queued[list[int | None] | int | None]:
         """Queue JSON.OBJLEN; arguments and result as awaited."""
-        return self._queue(JSON_OBJLEN, encode_json_objlen(key, path))
+        words = ("JSON.OBJLEN", key, path)
+        if _a.jsonpath(path):
+            return self._queue(JSON_OBJLEN_JSONPATH, words)
+        return self._queue(JSON_OBJLEN, words)
 
-    def json_resp(self, key: Key, /, path: Value | None = None) -> Queued[Any]:
+    def json_resp(self, key: Key, /, path: DocumentPath = ".") -> Queued[Any]:
         """Queue JSON.RESP; arguments and result as awaited."""
-        return self._queue(JSON_RESP, encode_json_resp(key, path))
+        return self._queue(JSON_RESP, ("JSON.RESP", key, path))
 
     def json_set(
         self,
         key: Key,
         /,
-        path: Value,
-        json: Value,
+        path: DocumentPath,
+        value: object,
         *,
         nx: bool = False,
         xx: bool = False,
         fpha: Literal["BF16", "FP16", "FP32", "FP64"] | None = None,
-        format: Literal["STRING", "JSON", "BSON"] | None = None,
-    ) -> Queued[Any]:
+        dumps: Dumps | None = None,
+    ) -> Queued[bool]:
         """Queue JSON.SET; arguments and result as awaited."""
-        return self._queue(JSON_SET, encode_json_set(key, path, json, nx, xx, fpha, format))
+        return self._queue(JSON_SET, encode_json_set(key, path, value, nx, xx, fpha, dumps))
 
-    def json_strappend(self, key: Key, /, json_string: Value, *, path: Value | None = None) -> Queued[Any]:
+    @overload
+    def json_strappend(
+        self, key: Key, /, value: object, path: JSONPath, *, dumps: Dumps | None = None
+    ) -> Queued[list[int | None]]: ...
+
+    @overload
+    def json_strappend(self, key: Key, /, value: object, *, dumps: Dumps | None = None) -> Queued[int | None]: ...
+
+    @overload
+    def json_strappend(
+        self, key: Key, /, value: object, path: DocumentPath, *, dumps: Dumps | None = None
+    ) -> Queued[list[int | None] | int | None]: ...
+
+    def json_strappend(
+        self, key: Key, /, value: object, path: DocumentPath = ".", *, dumps: Dumps | None = None
+    ) -> Queued[list[int | None] | int | None]:
         """Queue JSON.STRAPPEND; arguments and result as awaited."""
-        return self._queue(JSON_STRAPPEND, encode_json_strappend(key, json_string, path))
+        words = encode_json_strappend(key, value, path, dumps)
+        if _a.jsonpath(path):
+            return self._queue(JSON_STRAPPEND_JSONPATH, words)
+        return self._queue(JSON_STRAPPEND, words)
 
-    def json_strlen(self, key: Key, /, path: Value | None = None) -> Queued[Any]:
+    @overload
+    def json_strlen(self, key: Key, /, path: JSONPath) -> Queued[list[int | None]]: ...
+
+    @overload
+    def json_strlen(self, key: Key, /) -> Queued[int | None]: ...
+
+    @overload
+    def json_strlen(self, key: Key, /, path: DocumentPath) -> Queued[list[int | None] | int | None]: ...
+
+    def json_strlen(self, key: Key, /, path: DocumentPath = ".") -> Queued[list[int | None] | int | None]:
         """Queue JSON.STRLEN; arguments and result as awaited."""
-        return self._queue(JSON_STRLEN, encode_json_strlen(key, path))
+        words = ("JSON.STRLEN", key, path)
+        if _a.jsonpath(path):
+            return self._queue(JSON_STRLEN_JSONPATH, words)
+        return self._queue(JSON_STRLEN, words)
 
-    def json_toggle(self, key: Key, /, path: Value) -> Queued[Any]:
+    @overload
+    def json_toggle(self, key: Key, /, path: JSONPath) -> Queued[list[bool | None]]: ...
+
+    @overload
+    def json_toggle(self, key: Key, /, path: DocumentPath) -> Queued[list[bool | None] | bool | None]: ...
+
+    def json_toggle(self, key: Key, /, path: DocumentPath) -> Queued[list[bool | None] | bool | None]:
         """Queue JSON.TOGGLE; arguments and result as awaited."""
-        return self._queue(JSON_TOGGLE, ("JSON.TOGGLE", key, path))
+        words = ("JSON.TOGGLE", key, path)
+        if _a.jsonpath(path):
+            return self._queue(JSON_TOGGLE_JSONPATH, words)
+        return self._queue(JSON_TOGGLE, words)
 
-    def json_type(self, key: Key, /, path: Value | None = None) -> Queued[Any]:
+    @overload
+    def json_type(self, key: Key, /, path: JSONPath) -> Queued[list[str]]: ...
+
+    @overload
+    def json_type(self, key: Key, /) -> Queued[str | None]: ...
+
+    @overload
+    def json_type(self, key: Key, /, path: DocumentPath) -> Queued[list[str] | str | None]: ...
+
+    def json_type(self, key: Key, /, path: DocumentPath = ".") -> Queued[list[str] | str | None]:
         """Queue JSON.TYPE; arguments and result as awaited."""
-        return self._queue(JSON_TYPE, encode_json_type(key, path))
+        words = ("JSON.TYPE", key, path)
+        if _a.jsonpath(path):
+            return self._queue(JSON_TYPE_JSONPATH, words)
+        return self._queue(JSON_TYPE, words)

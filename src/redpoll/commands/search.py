@@ -974,8 +974,8 @@ class SearchCommands(AwaitedFace[S]):
             index: text, bytes or a number.
             query: text, bytes or a number.
             distance: a whole number.
-            include: ``Value | Many[Value]``.
-            exclude: ``Value | Many[Value]``.
+            include: texts, or collections of them.
+            exclude: texts, or collections of them.
             dialect: a whole number.
 
         Returns:

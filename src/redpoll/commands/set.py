@@ -346,7 +346,7 @@ class SetCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            members: any number of them: ``Value | Many[Value]`` each.
+            members: any number of them: texts, or collections of them.
 
         Returns:
             ``list[bool]``

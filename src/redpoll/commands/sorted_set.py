@@ -893,7 +893,7 @@ class SortedSetCommands(AwaitedFace[S]):
 
         Args:
             key: a key, as text or bytes.
-            members: any number of them: ``Value | Many[Value]`` each.
+            members: any number of them: texts, or collections of them.
 
         Returns:
             ``list[float | None]``

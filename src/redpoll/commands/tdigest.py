@@ -3,28 +3,42 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from redpoll import arguments as _a
+from redpoll import decoders as d
 from redpoll.faces import AwaitedFace, Queued, QueuedFace
 from redpoll.spec import KeyCount, KeyRange, Spec
 from redpoll.types import Arg, Key, Many, S
 
-TDIGEST_ADD: Final[Spec[Any]] = Spec("TDIGEST.ADD", keys=(KeyRange(1, 1),))
-TDIGEST_BYRANK: Final[Spec[Any]] = Spec("TDIGEST.BYRANK", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
-TDIGEST_BYREVRANK: Final[Spec[Any]] = Spec("TDIGEST.BYREVRANK", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
-TDIGEST_CDF: Final[Spec[Any]] = Spec("TDIGEST.CDF", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
-TDIGEST_CREATE: Final[Spec[Any]] = Spec("TDIGEST.CREATE", keys=(KeyRange(1, 1),))
-TDIGEST_INFO: Final[Spec[Any]] = Spec("TDIGEST.INFO", keys=(KeyRange(1, 1),), replay=True)
-TDIGEST_MAX: Final[Spec[Any]] = Spec("TDIGEST.MAX", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
-TDIGEST_MERGE: Final[Spec[Any]] = Spec("TDIGEST.MERGE", keys=(KeyRange(1, 1), KeyCount(2, 3)))
-TDIGEST_MIN: Final[Spec[Any]] = Spec("TDIGEST.MIN", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
-TDIGEST_QUANTILE: Final[Spec[Any]] = Spec("TDIGEST.QUANTILE", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
-TDIGEST_RANK: Final[Spec[Any]] = Spec("TDIGEST.RANK", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
-TDIGEST_RESET: Final[Spec[Any]] = Spec("TDIGEST.RESET", keys=(KeyRange(1, 1),))
-TDIGEST_REVRANK: Final[Spec[Any]] = Spec("TDIGEST.REVRANK", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
-TDIGEST_TRIMMED_MEAN: Final[Spec[Any]] = Spec(
-    "TDIGEST.TRIMMED_MEAN", keys=(KeyRange(1, 1),), replay=True, cacheable=True
+if TYPE_CHECKING:
+    from redpoll.records.probabilistic import TDigestInfo
+
+TDIGEST_ADD: Final[Spec[bool]] = Spec("TDIGEST.ADD", d.ok, keys=(KeyRange(1, 1),))
+TDIGEST_BYRANK: Final[Spec[list[float]]] = Spec(
+    "TDIGEST.BYRANK", d.list_of(d.to_float), keys=(KeyRange(1, 1),), replay=True, cacheable=True
+)
+TDIGEST_BYREVRANK: Final[Spec[list[float]]] = Spec(
+    "TDIGEST.BYREVRANK", d.list_of(d.to_float), keys=(KeyRange(1, 1),), replay=True, cacheable=True
+)
+TDIGEST_CDF: Final[Spec[list[float]]] = Spec(
+    "TDIGEST.CDF", d.list_of(d.to_float), keys=(KeyRange(1, 1),), replay=True, cacheable=True
+)
+TDIGEST_CREATE: Final[Spec[bool]] = Spec("TDIGEST.CREATE", d.ok, keys=(KeyRange(1, 1),))
+TDIGEST_INFO: Final[Spec[TDigestInfo]] = Spec(
+    "TDIGEST.INFO", lambda reply: d.probabilistic.tdigest_info(reply), keys=(KeyRange(1, 1),), replay=True
+)
+TDIGEST_MAX: Final[Spec[float]] = Spec("TDIGEST.MAX", d.to_float, keys=(KeyRange(1, 1),), replay=True, cacheable=True)
+TDIGEST_MERGE: Final[Spec[bool]] = Spec("TDIGEST.MERGE", d.ok, keys=(KeyRange(1, 1), KeyCount(2, 3)))
+TDIGEST_MIN: Final[Spec[float]] = Spec("TDIGEST.MIN", d.to_float, keys=(KeyRange(1, 1),), replay=True, cacheable=True)
+TDIGEST_QUANTILE: Final[Spec[list[float]]] = Spec(
+    "TDIGEST.QUANTILE", d.list_of(d.to_float), keys=(KeyRange(1, 1),), replay=True, cacheable=True
+)
+TDIGEST_RANK: Final[Spec[list[int]]] = Spec("TDIGEST.RANK", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
+TDIGEST_RESET: Final[Spec[bool]] = Spec("TDIGEST.RESET", d.ok, keys=(KeyRange(1, 1),))
+TDIGEST_REVRANK: Final[Spec[list[int]]] = Spec("TDIGEST.REVRANK", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
+TDIGEST_TRIMMED_MEAN: Final[Spec[float]] = Spec(
+    "TDIGEST.TRIMMED_MEAN", d.to_float, keys=(KeyRange(1, 1),), replay=True, cacheable=True
 )
 
 
@@ -104,7 +118,7 @@ class TdigestCommands(AwaitedFace[S]):
 
     __slots__ = ()
 
-    async def tdigest_add(self, key: Key, /, *values: float) -> Any:
+    async def tdigest_add(self, key: Key, /, *values: float) -> bool:
         """Feed numbers into a t-digest; fail where the key does not exist.
 
         ``TDIGEST.ADD key value [value ...]``
@@ -114,7 +128,7 @@ class TdigestCommands(AwaitedFace[S]):
             values: any number of them: a number.
 
         Returns:
-            ``Any``
+            ``bool``
 
         Complexity: O(N).
         Since RedisBloom 2.4.0.
@@ -123,7 +137,7 @@ class TdigestCommands(AwaitedFace[S]):
         """
         return await self._run(TDIGEST_ADD, encode_tdigest_add(key, values))
 
-    async def tdigest_byrank(self, key: Key, /, *ranks: float) -> Any:
+    async def tdigest_byrank(self, key: Key, /, *ranks: float) -> list[float]:
         """Estimate which values stand at the given ranks, counted from the smallest.
 
         ``TDIGEST.BYRANK key rank [rank ...]``
@@ -133,7 +147,7 @@ class TdigestCommands(AwaitedFace[S]):
             ranks: any number of them: a number.
 
         Returns:
-            ``Any``
+            ``list[float]``
 
         Complexity: O(N).
         Since RedisBloom 2.4.0.
@@ -142,7 +156,7 @@ class TdigestCommands(AwaitedFace[S]):
         """
         return await self._run(TDIGEST_BYRANK, encode_tdigest_byrank(key, ranks))
 
-    async def tdigest_byrevrank(self, key: Key, /, *reverse_ranks: float) -> Any:
+    async def tdigest_byrevrank(self, key: Key, /, *reverse_ranks: float) -> list[float]:
         """Estimate which values stand at the given ranks, counted from the largest.
 
         ``TDIGEST.BYREVRANK key reverse_rank [reverse_rank ...]``
@@ -152,7 +166,7 @@ class TdigestCommands(AwaitedFace[S]):
             reverse_ranks: any number of them: a number.
 
         Returns:
-            ``Any``
+            ``list[float]``
 
         Complexity: O(N).
         Since RedisBloom 2.4.0.
@@ -161,7 +175,7 @@ class TdigestCommands(AwaitedFace[S]):
         """
         return await self._run(TDIGEST_BYREVRANK, encode_tdigest_byrevrank(key, reverse_ranks))
 
-    async def tdigest_cdf(self, key: Key, /, *values: float) -> Any:
+    async def tdigest_cdf(self, key: Key, /, *values: float) -> list[float]:
         """Estimate for each value which share of the observations lies below it.
 
         ``TDIGEST.CDF key value [value ...]``
@@ -171,7 +185,7 @@ class TdigestCommands(AwaitedFace[S]):
             values: any number of them: a number.
 
         Returns:
-            ``Any``
+            ``list[float]``
 
         Complexity: O(N).
         Since RedisBloom 2.4.0.
@@ -180,7 +194,7 @@ class TdigestCommands(AwaitedFace[S]):
         """
         return await self._run(TDIGEST_CDF, encode_tdigest_cdf(key, values))
 
-    async def tdigest_create(self, key: Key, /, *, compression: int | None = None) -> Any:
+    async def tdigest_create(self, key: Key, /, *, compression: int | None = None) -> bool:
         """Set up an empty t-digest, with a compression that trades memory for accuracy.
 
         ``TDIGEST.CREATE key [COMPRESSION compression]``
@@ -190,7 +204,7 @@ class TdigestCommands(AwaitedFace[S]):
             compression: ``COMPRESSION``, a whole number.
 
         Returns:
-            ``Any``
+            ``bool``
 
         Complexity: O(1).
         Since RedisBloom 2.4.0.
@@ -199,7 +213,7 @@ class TdigestCommands(AwaitedFace[S]):
         """
         return await self._run(TDIGEST_CREATE, encode_tdigest_create(key, compression))
 
-    async def tdigest_info(self, key: Key, /) -> Any:
+    async def tdigest_info(self, key: Key, /) -> TDigestInfo:
         """Return compression, capacity, node counts, weights and memory of a t-digest.
 
         ``TDIGEST.INFO key``
@@ -208,7 +222,7 @@ class TdigestCommands(AwaitedFace[S]):
             key: a key, as text or bytes.
 
         Returns:
-            ``Any``
+            ``TDigestInfo``
 
         Complexity: O(1).
         Since RedisBloom 2.4.0.
@@ -217,7 +231,7 @@ class TdigestCommands(AwaitedFace[S]):
         """
         return await self._run(TDIGEST_INFO, ("TDIGEST.INFO", key))
 
-    async def tdigest_max(self, key: Key, /) -> Any:
+    async def tdigest_max(self, key: Key, /) -> float:
         """Return the largest number observed, or nan for an empty t-digest.
 
         ``TDIGEST.MAX key``
@@ -226,7 +240,7 @@ class TdigestCommands(AwaitedFace[S]):
             key: a key, as text or bytes.
 
         Returns:
-            ``Any``
+            ``float``
 
         Complexity: O(1).
         Since RedisBloom 2.4.0.
@@ -242,7 +256,7 @@ class TdigestCommands(AwaitedFace[S]):
         *source_keys: Key | Many[Key],
         compression: int | None = None,
         override: bool = False,
-    ) -> Any:
+    ) -> bool:
         """Combine t-digests in a destination, on top of its content unless OVERRIDE is given.
 
         ``TDIGEST.MERGE destination-key numkeys source-key [source-key ...] [COMPRESSION compression] [OVERRIDE]``
@@ -254,7 +268,7 @@ class TdigestCommands(AwaitedFace[S]):
             override: add ``OVERRIDE``.
 
         Returns:
-            ``Any``
+            ``bool``
 
         Complexity: O(N*K).
         Since RedisBloom 2.4.0.
@@ -265,7 +279,7 @@ class TdigestCommands(AwaitedFace[S]):
             TDIGEST_MERGE, encode_tdigest_merge(destination_key, _a.spread(source_keys), compression, override)
         )
 
-    async def tdigest_min(self, key: Key, /) -> Any:
+    async def tdigest_min(self, key: Key, /) -> float:
         """Return the smallest number observed, or nan for an empty t-digest.
 
         ``TDIGEST.MIN key``
@@ -274,7 +288,7 @@ class TdigestCommands(AwaitedFace[S]):
             key: a key, as text or bytes.
 
         Returns:
-            ``Any``
+            ``float``
 
         Complexity: O(1).
         Since RedisBloom 2.4.0.
@@ -283,7 +297,7 @@ class TdigestCommands(AwaitedFace[S]):
         """
         return await self._run(TDIGEST_MIN, ("TDIGEST.MIN", key))
 
-    async def tdigest_quantile(self, key: Key, /, *quantiles: float) -> Any:
+    async def tdigest_quantile(self, key: Key, /, *quantiles: float) -> list[float]:
         """Estimate the values below which the given shares of the observations lie.
 
         ``TDIGEST.QUANTILE key quantile [quantile ...]``
@@ -293,7 +307,7 @@ class TdigestCommands(AwaitedFace[S]):
             quantiles: any number of them: a number.
 
         Returns:
-            ``Any``
+            ``list[float]``
 
         Complexity: O(N).
         Since RedisBloom 2.4.0.
@@ -302,7 +316,7 @@ class TdigestCommands(AwaitedFace[S]):
         """
         return await self._run(TDIGEST_QUANTILE, encode_tdigest_quantile(key, quantiles))
 
-    async def tdigest_rank(self, key: Key, /, *values: float) -> Any:
+    async def tdigest_rank(self, key: Key, /, *values: float) -> list[int]:
         """Estimate for each value how many observations are smaller, -1 below all and -2 if empty.
 
         ``TDIGEST.RANK key value [value ...]``
@@ -312,7 +326,7 @@ class TdigestCommands(AwaitedFace[S]):
             values: any number of them: a number.
 
         Returns:
-            ``Any``
+            ``list[int]``
 
         Complexity: O(N).
         Since RedisBloom 2.4.0.
@@ -321,7 +335,7 @@ class TdigestCommands(AwaitedFace[S]):
         """
         return await self._run(TDIGEST_RANK, encode_tdigest_rank(key, values))
 
-    async def tdigest_reset(self, key: Key, /) -> Any:
+    async def tdigest_reset(self, key: Key, /) -> bool:
         """Forget all observations of a t-digest but keep its compression.
 
         ``TDIGEST.RESET key``
@@ -330,7 +344,7 @@ class TdigestCommands(AwaitedFace[S]):
             key: a key, as text or bytes.
 
         Returns:
-            ``Any``
+            ``bool``
 
         Complexity: O(1).
         Since RedisBloom 2.4.0.
@@ -339,7 +353,7 @@ class TdigestCommands(AwaitedFace[S]):
         """
         return await self._run(TDIGEST_RESET, ("TDIGEST.RESET", key))
 
-    async def tdigest_revrank(self, key: Key, /, *values: float) -> Any:
+    async def tdigest_revrank(self, key: Key, /, *values: float) -> list[int]:
         """Estimate for each value how many observations are larger, -1 above all and -2 if empty.
 
         ``TDIGEST.REVRANK key value [value ...]``
@@ -349,7 +363,7 @@ class TdigestCommands(AwaitedFace[S]):
             values: any number of them: a number.
 
         Returns:
-            ``Any``
+            ``list[int]``
 
         Complexity: O(N).
         Since RedisBloom 2.4.0.
@@ -358,7 +372,7 @@ class TdigestCommands(AwaitedFace[S]):
         """
         return await self._run(TDIGEST_REVRANK, encode_tdigest_revrank(key, values))
 
-    async def tdigest_trimmed_mean(self, key: Key, /, low_cut_quantile: float, high_cut_quantile: float) -> Any:
+    async def tdigest_trimmed_mean(self, key: Key, /, low_cut_quantile: float, high_cut_quantile: float) -> float:
         """Estimate the mean of the observations between two quantiles.
 
         ``TDIGEST.TRIMMED_MEAN key low_cut_quantile high_cut_quantile``
@@ -369,7 +383,7 @@ class TdigestCommands(AwaitedFace[S]):
             high_cut_quantile: a number.
 
         Returns:
-            ``Any``
+            ``float``
 
         Complexity: O(N).
         Since RedisBloom 2.4.0.
@@ -384,31 +398,31 @@ class QueuedTdigestCommands(QueuedFace[S]):
 
     __slots__ = ()
 
-    def tdigest_add(self, key: Key, /, *values: float) -> Queued[Any]:
+    def tdigest_add(self, key: Key, /, *values: float) -> Queued[bool]:
         """Queue TDIGEST.ADD; arguments and result as awaited."""
         return self._queue(TDIGEST_ADD, encode_tdigest_add(key, values))
 
-    def tdigest_byrank(self, key: Key, /, *ranks: float) -> Queued[Any]:
+    def tdigest_byrank(self, key: Key, /, *ranks: float) -> Queued[list[float]]:
         """Queue TDIGEST.BYRANK; arguments and result as awaited."""
         return self._queue(TDIGEST_BYRANK, encode_tdigest_byrank(key, ranks))
 
-    def tdigest_byrevrank(self, key: Key, /, *reverse_ranks: float) -> Queued[Any]:
+    def tdigest_byrevrank(self, key: Key, /, *reverse_ranks: float) -> Queued[list[float]]:
         """Queue TDIGEST.BYREVRANK; arguments and result as awaited."""
         return self._queue(TDIGEST_BYREVRANK, encode_tdigest_byrevrank(key, reverse_ranks))
 
-    def tdigest_cdf(self, key: Key, /, *values: float) -> Queued[Any]:
+    def tdigest_cdf(self, key: Key, /, *values: float) -> Queued[list[float]]:
         """Queue TDIGEST.CDF; arguments and result as awaited."""
         return self._queue(TDIGEST_CDF, encode_tdigest_cdf(key, values))
 
-    def tdigest_create(self, key: Key, /, *, compression: int | None = None) -> Queued[Any]:
+    def tdigest_create(self, key: Key, /, *, compression: int | None = None) -> Queued[bool]:
         """Queue TDIGEST.CREATE; arguments and result as awaited."""
         return self._queue(TDIGEST_CREATE, encode_tdigest_create(key, compression))
 
-    def tdigest_info(self, key: Key, /) -> Queued[Any]:
+    def tdigest_info(self, key: Key, /) -> Queued[TDigestInfo]:
         """Queue TDIGEST.INFO; arguments and result as awaited."""
         return self._queue(TDIGEST_INFO, ("TDIGEST.INFO", key))
 
-    def tdigest_max(self, key: Key, /) -> Queued[Any]:
+    def tdigest_max(self, key: Key, /) -> Queued[float]:
         """Queue TDIGEST.MAX; arguments and result as awaited."""
         return self._queue(TDIGEST_MAX, ("TDIGEST.MAX", key))
 
@@ -419,32 +433,32 @@ class QueuedTdigestCommands(QueuedFace[S]):
         *source_keys: Key | Many[Key],
         compression: int | None = None,
         override: bool = False,
-    ) -> Queued[Any]:
+    ) -> Queued[bool]:
         """Queue TDIGEST.MERGE; arguments and result as awaited."""
         return self._queue(
             TDIGEST_MERGE, encode_tdigest_merge(destination_key, _a.spread(source_keys), compression, override)
         )
 
-    def tdigest_min(self, key: Key, /) -> Queued[Any]:
+    def tdigest_min(self, key: Key, /) -> Queued[float]:
         """Queue TDIGEST.MIN; arguments and result as awaited."""
         return self._queue(TDIGEST_MIN, ("TDIGEST.MIN", key))
 
-    def tdigest_quantile(self, key: Key, /, *quantiles: float) -> Queued[Any]:
+    def tdigest_quantile(self, key: Key, /, *quantiles: float) -> Queued[list[float]]:
         """Queue TDIGEST.QUANTILE; arguments and result as awaited."""
         return self._queue(TDIGEST_QUANTILE, encode_tdigest_quantile(key, quantiles))
 
-    def tdigest_rank(self, key: Key, /, *values: float) -> Queued[Any]:
+    def tdigest_rank(self, key: Key, /, *values: float) -> Queued[list[int]]:
         """Queue TDIGEST.RANK; arguments and result as awaited."""
         return self._queue(TDIGEST_RANK, encode_tdigest_rank(key, values))
 
-    def tdigest_reset(self, key: Key, /) -> Queued[Any]:
+    def tdigest_reset(self, key: Key, /) -> Queued[bool]:
         """Queue TDIGEST.RESET; arguments and result as awaited."""
         return self._queue(TDIGEST_RESET, ("TDIGEST.RESET", key))
 
-    def tdigest_revrank(self, key: Key, /, *values: float) -> Queued[Any]:
+    def tdigest_revrank(self, key: Key, /, *values: float) -> Queued[list[int]]:
         """Queue TDIGEST.REVRANK; arguments and result as awaited."""
         return self._queue(TDIGEST_REVRANK, encode_tdigest_revrank(key, values))
 
-    def tdigest_trimmed_mean(self, key: Key, /, low_cut_quantile: float, high_cut_quantile: float) -> Queued[Any]:
+    def tdigest_trimmed_mean(self, key: Key, /, low_cut_quantile: float, high_cut_quantile: float) -> Queued[float]:
         """Queue TDIGEST.TRIMMED_MEAN; arguments and result as awaited."""
         return self._queue(TDIGEST_TRIMMED_MEAN, ("TDIGEST.TRIMMED_MEAN", key, low_cut_quantile, high_cut_quantile))

@@ -3,41 +3,80 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, overload
 
 from redpoll import arguments as _a
+from redpoll import decoders as d
+from redpoll.errors import ServerError
 from redpoll.faces import AwaitedFace, Queued, QueuedFace
 from redpoll.spec import Block, KeyCount, KeyRange, Spec
-from redpoll.types import Arg, Key, Many, Milliseconds, Pairs, S, Value
+from redpoll.types import Aggregator, Arg, Key, Many, Milliseconds, Pairs, S, Text, Timestamp, UnixMilliseconds, Value
 
-TS_ADD: Final[Spec[Any]] = Spec("TS.ADD", keys=(KeyRange(1, 1),))
-TS_ALTER: Final[Spec[Any]] = Spec("TS.ALTER", keys=(KeyRange(1, 1),))
-TS_CREATE: Final[Spec[Any]] = Spec("TS.CREATE", keys=(KeyRange(1, 1),))
-TS_CREATERULE: Final[Spec[Any]] = Spec("TS.CREATERULE", keys=(KeyRange(1, 1), KeyRange(2, 2)))
-TS_DECRBY: Final[Spec[Any]] = Spec("TS.DECRBY", keys=(KeyRange(1, 1),))
-TS_DEL: Final[Spec[Any]] = Spec("TS.DEL", keys=(KeyRange(1, 1),))
-TS_DELETERULE: Final[Spec[Any]] = Spec("TS.DELETERULE", keys=(KeyRange(1, 1), KeyRange(2, 2)))
-TS_GET: Final[Spec[Any]] = Spec("TS.GET", keys=(KeyRange(1, 1),), replay=True)
-TS_INCRBY: Final[Spec[Any]] = Spec("TS.INCRBY", keys=(KeyRange(1, 1),))
-TS_INFO: Final[Spec[Any]] = Spec("TS.INFO", keys=(KeyRange(1, 1),), replay=True)
-TS_MADD: Final[Spec[Any]] = Spec("TS.MADD", keys=(KeyRange(1, -1, 3),))
-TS_MGET: Final[Spec[Any]] = Spec("TS.MGET", replay=True)
-TS_MRANGE: Final[Spec[Any]] = Spec("TS.MRANGE", replay=True)
-TS_MREVRANGE: Final[Spec[Any]] = Spec("TS.MREVRANGE", replay=True)
-TS_NRANGE: Final[Spec[Any]] = Spec("TS.NRANGE", keys=(KeyCount(1, 2),), replay=True)
-TS_NREVRANGE: Final[Spec[Any]] = Spec("TS.NREVRANGE", keys=(KeyCount(1, 2),), replay=True)
-TS_QUERYINDEX: Final[Spec[Any]] = Spec("TS.QUERYINDEX", replay=True)
-TS_QUERYLABELS: Final[Spec[Any]] = Spec("TS.QUERYLABELS", replay=True)
-TS_RANGE: Final[Spec[Any]] = Spec("TS.RANGE", keys=(KeyRange(1, 1),), replay=True)
-TS_READ: Final[Spec[Any]] = Spec("TS.READ", keys=(KeyRange(1, 1),), blocking=Block("BLOCK", 0.001, 3))
-TS_REVRANGE: Final[Spec[Any]] = Spec("TS.REVRANGE", keys=(KeyRange(1, 1),), replay=True)
+if TYPE_CHECKING:
+    from redpoll.records.timeseries import Series, SeriesInfo, SeriesRows, SeriesSample
+
+TS_ADD: Final[Spec[int]] = Spec("TS.ADD", keys=(KeyRange(1, 1),))
+TS_ALTER: Final[Spec[bool]] = Spec("TS.ALTER", d.ok, keys=(KeyRange(1, 1),))
+TS_CREATE: Final[Spec[bool]] = Spec("TS.CREATE", d.ok, keys=(KeyRange(1, 1),))
+TS_CREATERULE: Final[Spec[bool]] = Spec("TS.CREATERULE", d.ok, keys=(KeyRange(1, 1), KeyRange(2, 2)))
+TS_DECRBY: Final[Spec[int]] = Spec("TS.DECRBY", keys=(KeyRange(1, 1),))
+TS_DEL: Final[Spec[int]] = Spec("TS.DEL", keys=(KeyRange(1, 1),))
+TS_DELETERULE: Final[Spec[bool]] = Spec("TS.DELETERULE", d.ok, keys=(KeyRange(1, 1), KeyRange(2, 2)))
+TS_GET: Final[Spec[tuple[int, float] | None]] = Spec("TS.GET", d.sample, keys=(KeyRange(1, 1),), replay=True)
+TS_INCRBY: Final[Spec[int]] = Spec("TS.INCRBY", keys=(KeyRange(1, 1),))
+TS_INFO: Final[Spec[SeriesInfo[Text]]] = Spec(
+    "TS.INFO", lambda reply: d.timeseries.series_info(reply), keys=(KeyRange(1, 1),), replay=True
+)
+TS_MADD: Final[Spec[list[int | ServerError]]] = Spec("TS.MADD", d.added_samples, keys=(KeyRange(1, -1, 3),))
+TS_MGET: Final[Spec[dict[Text, SeriesSample[Text]]]] = Spec(
+    "TS.MGET", lambda reply: d.timeseries.newest_samples(reply), replay=True, key_replies="map"
+)
+TS_MRANGE: Final[Spec[dict[Text, Series[Text]]]] = Spec(
+    "TS.MRANGE", lambda reply: d.timeseries.series_map(reply), replay=True, key_replies="map"
+)
+TS_MRANGE_GROUPBY_WITHLABELS: Final[Spec[dict[Text, Series[Text]]]] = Spec(
+    "TS.MRANGE", lambda reply: d.timeseries.series_groups(reply), replay=True, key_replies="map"
+)
+TS_MRANGE_AGGREGATIONS: Final[Spec[dict[Text, SeriesRows[Text]]]] = Spec(
+    "TS.MRANGE", lambda reply: d.timeseries.series_rows(reply), replay=True, key_replies="map"
+)
+TS_MREVRANGE: Final[Spec[dict[Text, Series[Text]]]] = Spec(
+    "TS.MREVRANGE", lambda reply: d.timeseries.series_map(reply), replay=True, key_replies="map"
+)
+TS_MREVRANGE_GROUPBY_WITHLABELS: Final[Spec[dict[Text, Series[Text]]]] = Spec(
+    "TS.MREVRANGE", lambda reply: d.timeseries.series_groups(reply), replay=True, key_replies="map"
+)
+TS_MREVRANGE_AGGREGATIONS: Final[Spec[dict[Text, SeriesRows[Text]]]] = Spec(
+    "TS.MREVRANGE", lambda reply: d.timeseries.series_rows(reply), replay=True, key_replies="map"
+)
+TS_NRANGE: Final[Spec[list[tuple[int, list[float]]]]] = Spec(
+    "TS.NRANGE", d.joined_rows, keys=(KeyCount(1, 2),), replay=True
+)
+TS_NREVRANGE: Final[Spec[list[tuple[int, list[float]]]]] = Spec(
+    "TS.NREVRANGE", d.joined_rows, keys=(KeyCount(1, 2),), replay=True
+)
+TS_QUERYINDEX: Final[Spec[set[Text]]] = Spec("TS.QUERYINDEX", d.set_of(None), replay=True, key_replies="each")
+TS_QUERYLABELS: Final[Spec[set[Text]]] = Spec("TS.QUERYLABELS", d.set_of(None), replay=True)
+TS_RANGE: Final[Spec[list[tuple[int, float]]]] = Spec("TS.RANGE", d.sample_list, keys=(KeyRange(1, 1),), replay=True)
+TS_RANGE_AGGREGATIONS: Final[Spec[list[tuple[int, list[float]]]]] = Spec(
+    "TS.RANGE", d.bucket_rows, keys=(KeyRange(1, 1),), replay=True
+)
+TS_READ: Final[Spec[list[tuple[int, float]]]] = Spec(
+    "TS.READ", d.sample_list, keys=(KeyRange(1, 1),), blocking=Block("BLOCK", 0.001, 3)
+)
+TS_REVRANGE: Final[Spec[list[tuple[int, float]]]] = Spec(
+    "TS.REVRANGE", d.sample_list, keys=(KeyRange(1, 1),), replay=True
+)
+TS_REVRANGE_AGGREGATIONS: Final[Spec[list[tuple[int, list[float]]]]] = Spec(
+    "TS.REVRANGE", d.bucket_rows, keys=(KeyRange(1, 1),), replay=True
+)
 
 
 def encode_ts_add(
     key: Key,
-    timestamp: Value,
+    timestamp: Timestamp,
     value: float,
-    retention: int | None,
+    retention: Milliseconds | None,
     encoding: Literal["COMPRESSED", "UNCOMPRESSED"] | None,
     chunk_size: int | None,
     duplicate_policy: Literal["BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"] | None,
@@ -52,9 +91,9 @@ def encode_ts_add(
         raise _a.not_one_of("TS.ADD", "duplicate_policy", ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"))
     if on_duplicate is not None and _a.no_token(on_duplicate, ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM")):
         raise _a.not_one_of("TS.ADD", "on_duplicate", ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"))
-    words: list[Arg] = ["TS.ADD", key, timestamp, value]
+    words: list[Arg] = ["TS.ADD", key, _a.timestamp(timestamp), value]
     if retention is not None:
-        words += ("RETENTION", retention)
+        words += ("RETENTION", _a.milliseconds(retention))
     if encoding is not None:
         words += ("ENCODING", encoding)
     if chunk_size is not None:
@@ -80,18 +119,19 @@ def encode_ts_add(
 
 def encode_ts_alter(
     key: Key,
-    retention: int | None,
+    retention: Milliseconds | None,
     chunk_size: int | None,
     duplicate_policy: Literal["BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"] | None,
     ignore: tuple[int, float] | None,
     labels: Pairs[Value, Value] | None,
 ) -> tuple[Arg, ...]:
     """Return the words of TS.ALTER."""
+    words: list[Arg] = ["TS.ALTER"]
     if duplicate_policy is not None and _a.no_token(duplicate_policy, ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM")):
         raise _a.not_one_of("TS.ALTER", "duplicate_policy", ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"))
-    words: list[Arg] = ["TS.ALTER", key]
+    words.append(key)
     if retention is not None:
-        words += ("RETENTION", retention)
+        words += ("RETENTION", _a.milliseconds(retention))
     if chunk_size is not None:
         words += ("CHUNK_SIZE", chunk_size)
     if duplicate_policy is not None:
@@ -101,11 +141,9 @@ def encode_ts_alter(
             raise _a.not_a_tuple("TS.ALTER", "ignore", 2)
         words += ("IGNORE", ignore[0], ignore[1])
     if labels is not None:
-        words.append("LABELS")
         if _a.no_mapping(labels):
             raise _a.not_a_mapping("TS.ALTER", "labels")
-        if not labels:
-            raise _a.empty("TS.ALTER", "labels")
+        words.append("LABELS")
         for left, right in labels.items():
             words += (left, right)
     return tuple(words)
@@ -113,7 +151,7 @@ def encode_ts_alter(
 
 def encode_ts_create(
     key: Key,
-    retention: int | None,
+    retention: Milliseconds | None,
     encoding: Literal["COMPRESSED", "UNCOMPRESSED"] | None,
     chunk_size: int | None,
     duplicate_policy: Literal["BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"] | None,
@@ -127,7 +165,7 @@ def encode_ts_create(
         raise _a.not_one_of("TS.CREATE", "duplicate_policy", ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"))
     words: list[Arg] = ["TS.CREATE", key]
     if retention is not None:
-        words += ("RETENTION", retention)
+        words += ("RETENTION", _a.milliseconds(retention))
     if encoding is not None:
         words += ("ENCODING", encoding)
     if chunk_size is not None:
@@ -152,25 +190,9 @@ def encode_ts_create(
 def encode_ts_createrule(
     sourcekey: Key,
     destkey: Key,
-    aggregator: Literal[
-        "avg",
-        "sum",
-        "min",
-        "max",
-        "range",
-        "count",
-        "first",
-        "last",
-        "std.p",
-        "std.s",
-        "var.p",
-        "var.s",
-        "twa",
-        "countnan",
-        "countall",
-    ],
-    bucketduration: int,
-    aligntimestamp: int | None,
+    aggregator: Aggregator,
+    bucket_duration: Milliseconds,
+    align_timestamp: UnixMilliseconds | None,
 ) -> tuple[Arg, ...]:
     """Return the words of TS.CREATERULE."""
     if _a.no_token(
@@ -214,17 +236,24 @@ def encode_ts_createrule(
                 "countall",
             ),
         )
-    words: list[Arg] = ["TS.CREATERULE", sourcekey, destkey, "AGGREGATION", aggregator, bucketduration]
-    if aligntimestamp is not None:
-        words.append(aligntimestamp)
+    words: list[Arg] = [
+        "TS.CREATERULE",
+        sourcekey,
+        destkey,
+        "AGGREGATION",
+        aggregator,
+        _a.milliseconds(bucket_duration),
+    ]
+    if align_timestamp is not None:
+        words.append(_a.unix_milliseconds(align_timestamp))
     return tuple(words)
 
 
 def encode_ts_decrby(
     key: Key,
     subtrahend: float,
-    timestamp: Value | None,
-    retention: int | None,
+    timestamp: Timestamp | None,
+    retention: Milliseconds | None,
     encoding: Literal["COMPRESSED", "UNCOMPRESSED"] | None,
     chunk_size: int | None,
     duplicate_policy: Literal["BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"] | None,
@@ -238,9 +267,9 @@ def encode_ts_decrby(
         raise _a.not_one_of("TS.DECRBY", "duplicate_policy", ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"))
     words: list[Arg] = ["TS.DECRBY", key, subtrahend]
     if timestamp is not None:
-        words += ("TIMESTAMP", timestamp)
+        words += ("TIMESTAMP", _a.timestamp(timestamp))
     if retention is not None:
-        words += ("RETENTION", retention)
+        words += ("RETENTION", _a.milliseconds(retention))
     if encoding is not None:
         words += ("ENCODING", encoding)
     if chunk_size is not None:
@@ -273,8 +302,8 @@ def encode_ts_get(key: Key, latest: bool) -> tuple[Arg, ...]:
 def encode_ts_incrby(
     key: Key,
     addend: float,
-    timestamp: Value | None,
-    retention: int | None,
+    timestamp: Timestamp | None,
+    retention: Milliseconds | None,
     encoding: Literal["COMPRESSED", "UNCOMPRESSED"] | None,
     chunk_size: int | None,
     duplicate_policy: Literal["BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"] | None,
@@ -288,9 +317,9 @@ def encode_ts_incrby(
         raise _a.not_one_of("TS.INCRBY", "duplicate_policy", ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"))
     words: list[Arg] = ["TS.INCRBY", key, addend]
     if timestamp is not None:
-        words += ("TIMESTAMP", timestamp)
+        words += ("TIMESTAMP", _a.timestamp(timestamp))
     if retention is not None:
-        words += ("RETENTION", retention)
+        words += ("RETENTION", _a.milliseconds(retention))
     if encoding is not None:
         words += ("ENCODING", encoding)
     if chunk_size is not None:
@@ -320,24 +349,26 @@ def encode_ts_info(key: Key, debug: bool) -> tuple[Arg, ...]:
     return tuple(words)
 
 
-def encode_ts_madd(ktvs: tuple[tuple[Key, Value, float], ...]) -> tuple[Arg, ...]:
+def encode_ts_madd(samples: Many[tuple[Key, Timestamp, float]]) -> tuple[Arg, ...]:
     """Return the words of TS.MADD."""
-    if not ktvs:
-        raise _a.empty("TS.MADD", "ktvs")
     words: list[Arg] = ["TS.MADD"]
-    for each in _a.tuples("TS.MADD", "ktvs", ktvs, 3):
-        words += (each[0], each[1], each[2])
+    if _a.no_collection(samples):
+        raise _a.not_a_collection("TS.MADD", "samples")
+    if not samples:
+        raise _a.empty("TS.MADD", "samples")
+    for each in _a.tuples("TS.MADD", "samples", samples, 3):
+        words += (each[0], _a.timestamp(each[1]), each[2])
     return tuple(words)
 
 
 def encode_ts_mget(
-    filterexprs: tuple[Value, ...], latest: bool, withlabels: bool, selected_labels: Many[Value] | None
+    filters: Many[Value], latest: bool, withlabels: bool, selected_labels: Many[Value] | None
 ) -> tuple[Arg, ...]:
     """Return the words of TS.MGET."""
     if (withlabels, selected_labels is not None).count(True) > 1:
         raise _a.at_most_one("TS.MGET", ("withlabels", "selected_labels"))
-    if not filterexprs:
-        raise _a.empty("TS.MGET", "filterexprs")
+    if not filters:
+        raise _a.empty("TS.MGET", "filters")
     words: list[Arg] = ["TS.MGET"]
     if latest:
         words.append("LATEST")
@@ -349,146 +380,177 @@ def encode_ts_mget(
         if not selected_labels:
             raise _a.empty("TS.MGET", "selected_labels")
         words += ("SELECTED_LABELS", *selected_labels)
-    words += ("FILTER", *filterexprs)
+    words += ("FILTER", *filters)
     return tuple(words)
 
 
-def encode_ts_mrange(fromtimestamp: Value, totimestamp: Value, args: tuple[Value, ...]) -> tuple[Arg, ...]:
+def encode_ts_mrange(
+    from_time: Timestamp,
+    to_time: Timestamp,
+    filters: tuple[Value | Many[Value], ...],
+    latest: bool,
+    filter_by_ts: Many[Timestamp] | None,
+    filter_by_value: tuple[float, float] | None,
+    withlabels: bool,
+    selected_labels: Many[Value] | None,
+    count: int | None,
+    aggregation: Aggregator | None,
+    aggregations: Many[Aggregator] | None,
+    bucket_duration: Milliseconds | None,
+    align: Timestamp | None,
+    bucket_timestamp: Literal["start", "-", "end", "+", "mid", "~"] | None,
+    empty: bool,
+    groupby: tuple[Value, Aggregator] | None,
+    excludeempty: bool,
+) -> tuple[Arg, ...]:
     """Return the words of TS.MRANGE."""
     words: list[Arg] = ["TS.MRANGE"]
-    words += (fromtimestamp, totimestamp, *args)
+    aggregators = _a.one_or_several("TS.MRANGE", aggregation, aggregations)
+    if withlabels and selected_labels is not None:
+        raise _a.at_most_one("TS.MRANGE", ("withlabels", "selected_labels"))
+    expressions: list[Value] = _a.spread(filters)
+    if not expressions:
+        raise _a.empty("TS.MRANGE", "filters")
+    words += (_a.timestamp(from_time), _a.timestamp(to_time))
+    words += _a.samples("TS.MRANGE", latest, filter_by_ts, filter_by_value)
+    if withlabels:
+        words.append("WITHLABELS")
+    if selected_labels is not None:
+        if _a.no_collection(selected_labels):
+            raise _a.not_a_collection("TS.MRANGE", "selected_labels")
+        if not selected_labels:
+            raise _a.empty("TS.MRANGE", "selected_labels")
+        words += ("SELECTED_LABELS", *selected_labels)
+    if count is not None:
+        words += ("COUNT", count)
+    words += _a.buckets("TS.MRANGE", aggregators, bucket_duration, align, bucket_timestamp, empty)
+    words += ("FILTER", *expressions)
+    if groupby is not None:
+        if _a.no_tuple(groupby, 2):
+            raise _a.not_a_tuple("TS.MRANGE", "groupby", 2)
+        words += ("GROUPBY", groupby[0], "REDUCE", _a.aggregators("TS.MRANGE", "groupby", (groupby[1],)))
+    if excludeempty:
+        words.append("EXCLUDEEMPTY")
     return tuple(words)
 
 
-def encode_ts_mrevrange(fromtimestamp: Value, totimestamp: Value, args: tuple[Value, ...]) -> tuple[Arg, ...]:
+def encode_ts_mrevrange(
+    from_time: Timestamp,
+    to_time: Timestamp,
+    filters: tuple[Value | Many[Value], ...],
+    latest: bool,
+    filter_by_ts: Many[Timestamp] | None,
+    filter_by_value: tuple[float, float] | None,
+    withlabels: bool,
+    selected_labels: Many[Value] | None,
+    count: int | None,
+    aggregation: Aggregator | None,
+    aggregations: Many[Aggregator] | None,
+    bucket_duration: Milliseconds | None,
+    align: Timestamp | None,
+    bucket_timestamp: Literal["start", "-", "end", "+", "mid", "~"] | None,
+    empty: bool,
+    groupby: tuple[Value, Aggregator] | None,
+    excludeempty: bool,
+) -> tuple[Arg, ...]:
     """Return the words of TS.MREVRANGE."""
     words: list[Arg] = ["TS.MREVRANGE"]
-    words += (fromtimestamp, totimestamp, *args)
+    aggregators = _a.one_or_several("TS.MREVRANGE", aggregation, aggregations)
+    if withlabels and selected_labels is not None:
+        raise _a.at_most_one("TS.MREVRANGE", ("withlabels", "selected_labels"))
+    expressions: list[Value] = _a.spread(filters)
+    if not expressions:
+        raise _a.empty("TS.MREVRANGE", "filters")
+    words += (_a.timestamp(from_time), _a.timestamp(to_time))
+    words += _a.samples("TS.MREVRANGE", latest, filter_by_ts, filter_by_value)
+    if withlabels:
+        words.append("WITHLABELS")
+    if selected_labels is not None:
+        if _a.no_collection(selected_labels):
+            raise _a.not_a_collection("TS.MREVRANGE", "selected_labels")
+        if not selected_labels:
+            raise _a.empty("TS.MREVRANGE", "selected_labels")
+        words += ("SELECTED_LABELS", *selected_labels)
+    if count is not None:
+        words += ("COUNT", count)
+    words += _a.buckets("TS.MREVRANGE", aggregators, bucket_duration, align, bucket_timestamp, empty)
+    words += ("FILTER", *expressions)
+    if groupby is not None:
+        if _a.no_tuple(groupby, 2):
+            raise _a.not_a_tuple("TS.MREVRANGE", "groupby", 2)
+        words += ("GROUPBY", groupby[0], "REDUCE", _a.aggregators("TS.MREVRANGE", "groupby", (groupby[1],)))
+    if excludeempty:
+        words.append("EXCLUDEEMPTY")
     return tuple(words)
 
 
 def encode_ts_nrange(
-    keys: Many[Key],
-    fromtimestamp: Value,
-    totimestamp: Value,
+    keys: Key | Many[Key],
+    from_time: Timestamp,
+    to_time: Timestamp,
     latest: bool,
-    filter_by_ts: Many[int] | None,
+    filter_by_ts: Many[Timestamp] | None,
     filter_by_value: tuple[float, float] | None,
     count: int | None,
-    align: Value | None,
-    aggregation: Value | None,
-    bucketduration: int | None,
-    buckettimestamp: Literal["start", "-", "end", "+", "mid", "~"] | None,
+    aggregation: Aggregator | Many[str] | None,
+    bucket_duration: Milliseconds | None,
+    align: Timestamp | None,
+    bucket_timestamp: Literal["start", "-", "end", "+", "mid", "~"] | None,
     empty: bool,
 ) -> tuple[Arg, ...]:
     """Return the words of TS.NRANGE."""
-    if buckettimestamp is not None and _a.no_token(buckettimestamp, ("START", "-", "END", "+", "MID", "~")):
-        raise _a.not_one_of("TS.NRANGE", "buckettimestamp", ("start", "-", "end", "+", "mid", "~"))
-    if _a.count({aggregation is not None, bucketduration is not None}) != 1:
-        raise _a.all_or_none("TS.NRANGE", ("aggregation", "bucketduration"))
-    if align is not None and (not (aggregation is not None and bucketduration is not None)):
-        raise _a.requires("TS.NRANGE", "align", "aggregation")
-    if buckettimestamp is not None and (not (aggregation is not None and bucketduration is not None)):
-        raise _a.requires("TS.NRANGE", "buckettimestamp", "aggregation")
-    if empty and (not (aggregation is not None and bucketduration is not None)):
-        raise _a.requires("TS.NRANGE", "empty", "aggregation")
-    if not keys:
+    words: list[Arg] = ["TS.NRANGE"]
+    several = _a.several(keys)
+    if not several:
         raise _a.empty("TS.NRANGE", "keys")
-    words: list[Arg] = ["TS.NRANGE", _a.count(keys), *keys, fromtimestamp, totimestamp]
-    if latest:
-        words.append("LATEST")
-    if filter_by_ts is not None:
-        if _a.no_collection(filter_by_ts):
-            raise _a.not_a_collection("TS.NRANGE", "filter_by_ts")
-        if not filter_by_ts:
-            raise _a.empty("TS.NRANGE", "filter_by_ts")
-        words += ("FILTER_BY_TS", *filter_by_ts)
-    if filter_by_value is not None:
-        if _a.no_tuple(filter_by_value, 2):
-            raise _a.not_a_tuple("TS.NRANGE", "filter_by_value", 2)
-        words += ("FILTER_BY_VALUE", filter_by_value[0], filter_by_value[1])
+    aggregators = _a.one_each("TS.NRANGE", aggregation, _a.count(several))
+    words += (_a.count(several), *several, _a.timestamp(from_time), _a.timestamp(to_time))
+    words += _a.samples("TS.NRANGE", latest, filter_by_ts, filter_by_value)
     if count is not None:
         words += ("COUNT", count)
-    if aggregation is not None and bucketduration is not None:
-        if align is not None:
-            words += ("ALIGN", align)
-        words += ("AGGREGATION", aggregation, bucketduration)
-        if buckettimestamp is not None:
-            words += ("BUCKETTIMESTAMP", buckettimestamp)
-        if empty:
-            words.append("EMPTY")
+    words += _a.buckets("TS.NRANGE", aggregators, bucket_duration, align, bucket_timestamp, empty)
     return tuple(words)
 
 
 def encode_ts_nrevrange(
-    keys: Many[Key],
-    fromtimestamp: Value,
-    totimestamp: Value,
+    keys: Key | Many[Key],
+    from_time: Timestamp,
+    to_time: Timestamp,
     latest: bool,
-    filter_by_ts: Many[int] | None,
+    filter_by_ts: Many[Timestamp] | None,
     filter_by_value: tuple[float, float] | None,
     count: int | None,
-    align: Value | None,
-    aggregation: Value | None,
-    bucketduration: int | None,
-    buckettimestamp: Literal["start", "-", "end", "+", "mid", "~"] | None,
+    aggregation: Aggregator | Many[str] | None,
+    bucket_duration: Milliseconds | None,
+    align: Timestamp | None,
+    bucket_timestamp: Literal["start", "-", "end", "+", "mid", "~"] | None,
     empty: bool,
 ) -> tuple[Arg, ...]:
     """Return the words of TS.NREVRANGE."""
-    if buckettimestamp is not None and _a.no_token(buckettimestamp, ("START", "-", "END", "+", "MID", "~")):
-        raise _a.not_one_of("TS.NREVRANGE", "buckettimestamp", ("start", "-", "end", "+", "mid", "~"))
-    if _a.count({aggregation is not None, bucketduration is not None}) != 1:
-        raise _a.all_or_none("TS.NREVRANGE", ("aggregation", "bucketduration"))
-    if align is not None and (not (aggregation is not None and bucketduration is not None)):
-        raise _a.requires("TS.NREVRANGE", "align", "aggregation")
-    if buckettimestamp is not None and (not (aggregation is not None and bucketduration is not None)):
-        raise _a.requires("TS.NREVRANGE", "buckettimestamp", "aggregation")
-    if empty and (not (aggregation is not None and bucketduration is not None)):
-        raise _a.requires("TS.NREVRANGE", "empty", "aggregation")
-    if not keys:
+    words: list[Arg] = ["TS.NREVRANGE"]
+    several = _a.several(keys)
+    if not several:
         raise _a.empty("TS.NREVRANGE", "keys")
-    words: list[Arg] = ["TS.NREVRANGE", _a.count(keys), *keys, fromtimestamp, totimestamp]
-    if latest:
-        words.append("LATEST")
-    if filter_by_ts is not None:
-        if _a.no_collection(filter_by_ts):
-            raise _a.not_a_collection("TS.NREVRANGE", "filter_by_ts")
-        if not filter_by_ts:
-            raise _a.empty("TS.NREVRANGE", "filter_by_ts")
-        words += ("FILTER_BY_TS", *filter_by_ts)
-    if filter_by_value is not None:
-        if _a.no_tuple(filter_by_value, 2):
-            raise _a.not_a_tuple("TS.NREVRANGE", "filter_by_value", 2)
-        words += ("FILTER_BY_VALUE", filter_by_value[0], filter_by_value[1])
+    aggregators = _a.one_each("TS.NREVRANGE", aggregation, _a.count(several))
+    words += (_a.count(several), *several, _a.timestamp(from_time), _a.timestamp(to_time))
+    words += _a.samples("TS.NREVRANGE", latest, filter_by_ts, filter_by_value)
     if count is not None:
         words += ("COUNT", count)
-    if aggregation is not None and bucketduration is not None:
-        if align is not None:
-            words += ("ALIGN", align)
-        words += ("AGGREGATION", aggregation, bucketduration)
-        if buckettimestamp is not None:
-            words += ("BUCKETTIMESTAMP", buckettimestamp)
-        if empty:
-            words.append("EMPTY")
+    words += _a.buckets("TS.NREVRANGE", aggregators, bucket_duration, align, bucket_timestamp, empty)
     return tuple(words)
 
 
-def encode_ts_queryindex(filterexprs: tuple[Value, ...]) -> tuple[Arg, ...]:
+def encode_ts_queryindex(filters: Many[Value]) -> tuple[Arg, ...]:
     """Return the words of TS.QUERYINDEX."""
-    if not filterexprs:
-        raise _a.empty("TS.QUERYINDEX", "filterexprs")
-    return ("TS.QUERYINDEX", *filterexprs)
+    if not filters:
+        raise _a.empty("TS.QUERYINDEX", "filters")
+    return ("TS.QUERYINDEX", *filters)
 
 
-def encode_ts_querylabels(labels: bool, values: Value | None, filter: Many[Value] | None) -> tuple[Arg, ...]:
+def encode_ts_querylabels(label: Value | None, filter: Many[Value] | None) -> tuple[Arg, ...]:
     """Return the words of TS.QUERYLABELS."""
-    if (labels, values is not None).count(True) != 1:
-        raise _a.exactly_one("TS.QUERYLABELS", ("labels", "values"))
     words: list[Arg] = ["TS.QUERYLABELS"]
-    if labels:
-        words.append("LABELS")
-    if values is not None:
-        words += ("VALUES", values)
+    words += ("LABELS",) if label is None else ("VALUES", label)
     if filter is not None:
         if _a.no_collection(filter):
             raise _a.not_a_collection("TS.QUERYLABELS", "filter")
@@ -500,64 +562,40 @@ def encode_ts_querylabels(labels: bool, values: Value | None, filter: Many[Value
 
 def encode_ts_range(
     key: Key,
-    fromtimestamp: Value,
-    totimestamp: Value,
+    from_time: Timestamp,
+    to_time: Timestamp,
     latest: bool,
-    filter_by_ts: Many[int] | None,
+    filter_by_ts: Many[Timestamp] | None,
     filter_by_value: tuple[float, float] | None,
     count: int | None,
-    align: Value | None,
-    aggregation: Value | None,
-    bucketduration: int | None,
-    buckettimestamp: Literal["start", "-", "end", "+", "mid", "~"] | None,
+    aggregation: Aggregator | None,
+    aggregations: Many[Aggregator] | None,
+    bucket_duration: Milliseconds | None,
+    align: Timestamp | None,
+    bucket_timestamp: Literal["start", "-", "end", "+", "mid", "~"] | None,
     empty: bool,
 ) -> tuple[Arg, ...]:
     """Return the words of TS.RANGE."""
-    if buckettimestamp is not None and _a.no_token(buckettimestamp, ("START", "-", "END", "+", "MID", "~")):
-        raise _a.not_one_of("TS.RANGE", "buckettimestamp", ("start", "-", "end", "+", "mid", "~"))
-    if _a.count({aggregation is not None, bucketduration is not None}) != 1:
-        raise _a.all_or_none("TS.RANGE", ("aggregation", "bucketduration"))
-    if align is not None and (not (aggregation is not None and bucketduration is not None)):
-        raise _a.requires("TS.RANGE", "align", "aggregation")
-    if buckettimestamp is not None and (not (aggregation is not None and bucketduration is not None)):
-        raise _a.requires("TS.RANGE", "buckettimestamp", "aggregation")
-    if empty and (not (aggregation is not None and bucketduration is not None)):
-        raise _a.requires("TS.RANGE", "empty", "aggregation")
-    words: list[Arg] = ["TS.RANGE", key, fromtimestamp, totimestamp]
-    if latest:
-        words.append("LATEST")
-    if filter_by_ts is not None:
-        if _a.no_collection(filter_by_ts):
-            raise _a.not_a_collection("TS.RANGE", "filter_by_ts")
-        if not filter_by_ts:
-            raise _a.empty("TS.RANGE", "filter_by_ts")
-        words += ("FILTER_BY_TS", *filter_by_ts)
-    if filter_by_value is not None:
-        if _a.no_tuple(filter_by_value, 2):
-            raise _a.not_a_tuple("TS.RANGE", "filter_by_value", 2)
-        words += ("FILTER_BY_VALUE", filter_by_value[0], filter_by_value[1])
+    words: list[Arg] = ["TS.RANGE"]
+    aggregators = _a.one_or_several("TS.RANGE", aggregation, aggregations)
+    words += (key, _a.timestamp(from_time), _a.timestamp(to_time))
+    words += _a.samples("TS.RANGE", latest, filter_by_ts, filter_by_value)
     if count is not None:
         words += ("COUNT", count)
-    if aggregation is not None and bucketduration is not None:
-        if align is not None:
-            words += ("ALIGN", align)
-        words += ("AGGREGATION", aggregation, bucketduration)
-        if buckettimestamp is not None:
-            words += ("BUCKETTIMESTAMP", buckettimestamp)
-        if empty:
-            words.append("EMPTY")
+    words += _a.buckets("TS.RANGE", aggregators, bucket_duration, align, bucket_timestamp, empty)
     return tuple(words)
 
 
 def encode_ts_read(
-    key: Key, timestamp: Value, block: tuple[Milliseconds, int] | None, max_count: int | None
+    key: Key, timestamp: Timestamp, block: Milliseconds | None, min_count: int | None, max_count: int | None
 ) -> tuple[Arg, ...]:
     """Return the words of TS.READ."""
-    words: list[Arg] = ["TS.READ", key, timestamp]
+    words: list[Arg] = ["TS.READ"]
+    if min_count is not None and block is None:
+        raise _a.requires("TS.READ", "min_count", "block")
+    words += (key, _a.timestamp(timestamp))
     if block is not None:
-        if _a.no_tuple(block, 2):
-            raise _a.not_a_tuple("TS.READ", "block", 2)
-        words += ("BLOCK", _a.milliseconds(block[0]), block[1])
+        words += ("BLOCK", _a.milliseconds(block), 1 if min_count is None else min_count)
     if max_count is not None:
         words += ("MAX_COUNT", max_count)
     return tuple(words)
@@ -565,52 +603,27 @@ def encode_ts_read(
 
 def encode_ts_revrange(
     key: Key,
-    fromtimestamp: Value,
-    totimestamp: Value,
+    from_time: Timestamp,
+    to_time: Timestamp,
     latest: bool,
-    filter_by_ts: Many[int] | None,
+    filter_by_ts: Many[Timestamp] | None,
     filter_by_value: tuple[float, float] | None,
     count: int | None,
-    align: Value | None,
-    aggregation: Value | None,
-    bucketduration: int | None,
-    buckettimestamp: Literal["start", "-", "end", "+", "mid", "~"] | None,
+    aggregation: Aggregator | None,
+    aggregations: Many[Aggregator] | None,
+    bucket_duration: Milliseconds | None,
+    align: Timestamp | None,
+    bucket_timestamp: Literal["start", "-", "end", "+", "mid", "~"] | None,
     empty: bool,
 ) -> tuple[Arg, ...]:
     """Return the words of TS.REVRANGE."""
-    if buckettimestamp is not None and _a.no_token(buckettimestamp, ("START", "-", "END", "+", "MID", "~")):
-        raise _a.not_one_of("TS.REVRANGE", "buckettimestamp", ("start", "-", "end", "+", "mid", "~"))
-    if _a.count({aggregation is not None, bucketduration is not None}) != 1:
-        raise _a.all_or_none("TS.REVRANGE", ("aggregation", "bucketduration"))
-    if align is not None and (not (aggregation is not None and bucketduration is not None)):
-        raise _a.requires("TS.REVRANGE", "align", "aggregation")
-    if buckettimestamp is not None and (not (aggregation is not None and bucketduration is not None)):
-        raise _a.requires("TS.REVRANGE", "buckettimestamp", "aggregation")
-    if empty and (not (aggregation is not None and bucketduration is not None)):
-        raise _a.requires("TS.REVRANGE", "empty", "aggregation")
-    words: list[Arg] = ["TS.REVRANGE", key, fromtimestamp, totimestamp]
-    if latest:
-        words.append("LATEST")
-    if filter_by_ts is not None:
-        if _a.no_collection(filter_by_ts):
-            raise _a.not_a_collection("TS.REVRANGE", "filter_by_ts")
-        if not filter_by_ts:
-            raise _a.empty("TS.REVRANGE", "filter_by_ts")
-        words += ("FILTER_BY_TS", *filter_by_ts)
-    if filter_by_value is not None:
-        if _a.no_tuple(filter_by_value, 2):
-            raise _a.not_a_tuple("TS.REVRANGE", "filter_by_value", 2)
-        words += ("FILTER_BY_VALUE", filter_by_value[0], filter_by_value[1])
+    words: list[Arg] = ["TS.REVRANGE"]
+    aggregators = _a.one_or_several("TS.REVRANGE", aggregation, aggregations)
+    words += (key, _a.timestamp(from_time), _a.timestamp(to_time))
+    words += _a.samples("TS.REVRANGE", latest, filter_by_ts, filter_by_value)
     if count is not None:
         words += ("COUNT", count)
-    if aggregation is not None and bucketduration is not None:
-        if align is not None:
-            words += ("ALIGN", align)
-        words += ("AGGREGATION", aggregation, bucketduration)
-        if buckettimestamp is not None:
-            words += ("BUCKETTIMESTAMP", buckettimestamp)
-        if empty:
-            words.append("EMPTY")
+    words += _a.buckets("TS.REVRANGE", aggregators, bucket_duration, align, bucket_timestamp, empty)
     return tuple(words)
 
 
@@ -623,26 +636,26 @@ class TimeseriesCommands(AwaitedFace[S]):
         self,
         key: Key,
         /,
-        timestamp: Value,
+        timestamp: Timestamp,
         value: float,
         *,
-        retention: int | None = None,
+        retention: Milliseconds | None = None,
         encoding: Literal["COMPRESSED", "UNCOMPRESSED"] | None = None,
         chunk_size: int | None = None,
         duplicate_policy: Literal["BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"] | None = None,
         on_duplicate: Literal["BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"] | None = None,
         ignore: tuple[int, float] | None = None,
         labels: Pairs[Value, Value] | None = None,
-    ) -> Any:
+    ) -> int:
         """Store one sample, making the series where it is missing, and return its timestamp.
 
         ``TS.ADD key timestamp value [RETENTION retentionPeriod] [ENCODING <COMPRESSED|UNCOMPRESSED>] [CHUNK_SIZE size] [DUPLICATE_POLICY <BLOCK|FIRST|LAST|MIN|MAX|SUM>] [ON_DUPLICATE <BLOCK|FIRST|LAST|MIN|MAX|SUM>] [IGNORE ignoreMaxTimediff ignoreMaxValDiff] [LABELS label value [label value ...]]``
 
         Args:
             key: a key, as text or bytes.
-            timestamp: text, bytes or a number.
+            timestamp: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
             value: a number.
-            retention: ``RETENTION``, a whole number.
+            retention: ``RETENTION``, whole milliseconds, or a timedelta.
             encoding: ``ENCODING``, ``Literal['COMPRESSED', 'UNCOMPRESSED']``.
             chunk_size: ``CHUNK_SIZE``, a whole number.
             duplicate_policy: ``DUPLICATE_POLICY``, ``Literal['BLOCK', 'FIRST', 'LAST', 'MIN', 'MAX', 'SUM']``.
@@ -651,7 +664,7 @@ class TimeseriesCommands(AwaitedFace[S]):
             labels: ``LABELS``, a mapping.
 
         Returns:
-            ``Any``
+            ``int``
 
         Complexity: O(M), O(1).
         Since RedisTimeSeries 1.0.0.
@@ -670,26 +683,26 @@ class TimeseriesCommands(AwaitedFace[S]):
         key: Key,
         /,
         *,
-        retention: int | None = None,
+        retention: Milliseconds | None = None,
         chunk_size: int | None = None,
         duplicate_policy: Literal["BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"] | None = None,
         ignore: tuple[int, float] | None = None,
         labels: Pairs[Value, Value] | None = None,
-    ) -> Any:
+    ) -> bool:
         """Change retention, chunk size, duplicate policy or labels of a series that exists.
 
         ``TS.ALTER key [RETENTION retentionPeriod] [CHUNK_SIZE size] [DUPLICATE_POLICY <BLOCK|FIRST|LAST|MIN|MAX|SUM>] [IGNORE ignoreMaxTimediff ignoreMaxValDiff] [LABELS [label value [label value ...]]]``
 
         Args:
             key: a key, as text or bytes.
-            retention: ``RETENTION``, a whole number.
-            chunk_size: ``CHUNK_SIZE``, a whole number.
-            duplicate_policy: ``DUPLICATE_POLICY``, ``Literal['BLOCK', 'FIRST', 'LAST', 'MIN', 'MAX', 'SUM']``.
-            ignore: ``IGNORE``, ``tuple[int, float]``.
-            labels: ``LABELS``, a mapping.
+            retention: whole milliseconds, or a timedelta.
+            chunk_size: a whole number.
+            duplicate_policy: ``Literal['BLOCK', 'FIRST', 'LAST', 'MIN', 'MAX', 'SUM']``.
+            ignore: ``tuple[int, float]``.
+            labels: a mapping.
 
         Returns:
-            ``Any``
+            ``bool``
 
         Complexity: O(N).
         Since RedisTimeSeries 1.0.0.
@@ -703,20 +716,20 @@ class TimeseriesCommands(AwaitedFace[S]):
         key: Key,
         /,
         *,
-        retention: int | None = None,
+        retention: Milliseconds | None = None,
         encoding: Literal["COMPRESSED", "UNCOMPRESSED"] | None = None,
         chunk_size: int | None = None,
         duplicate_policy: Literal["BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"] | None = None,
         ignore: tuple[int, float] | None = None,
         labels: Pairs[Value, Value] | None = None,
-    ) -> Any:
+    ) -> bool:
         """Set up an empty time series with its options and labels; fail if the key exists.
 
         ``TS.CREATE key [RETENTION retentionPeriod] [ENCODING <COMPRESSED|UNCOMPRESSED>] [CHUNK_SIZE size] [DUPLICATE_POLICY <BLOCK|FIRST|LAST|MIN|MAX|SUM>] [IGNORE ignoreMaxTimediff ignoreMaxValDiff] [LABELS [label value [label value ...]]]``
 
         Args:
             key: a key, as text or bytes.
-            retention: ``RETENTION``, a whole number.
+            retention: ``RETENTION``, whole milliseconds, or a timedelta.
             encoding: ``ENCODING``, ``Literal['COMPRESSED', 'UNCOMPRESSED']``.
             chunk_size: ``CHUNK_SIZE``, a whole number.
             duplicate_policy: ``DUPLICATE_POLICY``, ``Literal['BLOCK', 'FIRST', 'LAST', 'MIN', 'MAX', 'SUM']``.
@@ -724,7 +737,7 @@ class TimeseriesCommands(AwaitedFace[S]):
             labels: ``LABELS``, a mapping.
 
         Returns:
-            ``Any``
+            ``bool``
 
         Complexity: O(1).
         Since RedisTimeSeries 1.0.0.
@@ -740,26 +753,10 @@ class TimeseriesCommands(AwaitedFace[S]):
         sourcekey: Key,
         destkey: Key,
         /,
-        aggregator: Literal[
-            "avg",
-            "sum",
-            "min",
-            "max",
-            "range",
-            "count",
-            "first",
-            "last",
-            "std.p",
-            "std.s",
-            "var.p",
-            "var.s",
-            "twa",
-            "countnan",
-            "countall",
-        ],
-        bucketduration: int,
-        aligntimestamp: int | None = None,
-    ) -> Any:
+        aggregator: Aggregator,
+        bucket_duration: Milliseconds,
+        align_timestamp: UnixMilliseconds | None = None,
+    ) -> bool:
         """Aggregate every new sample of one series by time buckets into another.
 
         ``TS.CREATERULE sourceKey destKey AGGREGATION <avg|sum|min|max|range|count|first|last|std.p|std.s|var.p|var.s|twa|countnan|countall> bucketDuration [alignTimestamp]``
@@ -767,12 +764,12 @@ class TimeseriesCommands(AwaitedFace[S]):
         Args:
             sourcekey: a key, as text or bytes.
             destkey: a key, as text or bytes.
-            aggregator: ``Literal['avg', 'sum', 'min', 'max', 'range', 'count', 'first', 'last', 'std.p', 'std.s', 'var.p', 'var.s', 'twa', 'countnan', 'countall']``.
-            bucketduration: a whole number.
-            aligntimestamp: a whole number.
+            aggregator: ``Aggregator`` of ``redpoll.types``, such as ``"avg"``.
+            bucket_duration: whole milliseconds, or a timedelta.
+            align_timestamp: milliseconds since 1970, or a datetime.
 
         Returns:
-            ``Any``
+            ``bool``
 
         Complexity: O(1).
         Since RedisTimeSeries 1.0.0.
@@ -780,7 +777,7 @@ class TimeseriesCommands(AwaitedFace[S]):
         Not yet confirmed on a live server.
         """
         return await self._run(
-            TS_CREATERULE, encode_ts_createrule(sourcekey, destkey, aggregator, bucketduration, aligntimestamp)
+            TS_CREATERULE, encode_ts_createrule(sourcekey, destkey, aggregator, bucket_duration, align_timestamp)
         )
 
     async def ts_decrby(
@@ -789,14 +786,14 @@ class TimeseriesCommands(AwaitedFace[S]):
         /,
         subtrahend: float,
         *,
-        timestamp: Value | None = None,
-        retention: int | None = None,
+        timestamp: Timestamp | None = None,
+        retention: Milliseconds | None = None,
         encoding: Literal["COMPRESSED", "UNCOMPRESSED"] | None = None,
         chunk_size: int | None = None,
         duplicate_policy: Literal["BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"] | None = None,
         ignore: tuple[int, float] | None = None,
         labels: Pairs[Value, Value] | None = None,
-    ) -> Any:
+    ) -> int:
         """Store a sample that is lower than the last one by a number and return its timestamp.
 
         ``TS.DECRBY key subtrahend [TIMESTAMP timestamp] [RETENTION retentionPeriod] [ENCODING <COMPRESSED|UNCOMPRESSED>] [CHUNK_SIZE size] [DUPLICATE_POLICY <BLOCK|FIRST|LAST|MIN|MAX|SUM>] [IGNORE ignoreMaxTimeDiff ignoreMaxValDiff] [LABELS label value [label value ...]]``
@@ -804,8 +801,8 @@ class TimeseriesCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             subtrahend: a number.
-            timestamp: ``TIMESTAMP``, text, bytes or a number.
-            retention: ``RETENTION``, a whole number.
+            timestamp: ``TIMESTAMP``, milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            retention: ``RETENTION``, whole milliseconds, or a timedelta.
             encoding: ``ENCODING``, ``Literal['COMPRESSED', 'UNCOMPRESSED']``.
             chunk_size: ``CHUNK_SIZE``, a whole number.
             duplicate_policy: ``DUPLICATE_POLICY``, ``Literal['BLOCK', 'FIRST', 'LAST', 'MIN', 'MAX', 'SUM']``.
@@ -813,7 +810,7 @@ class TimeseriesCommands(AwaitedFace[S]):
             labels: ``LABELS``, a mapping.
 
         Returns:
-            ``Any``
+            ``int``
 
         Complexity: O(M), O(1).
         Since RedisTimeSeries 1.0.0.
@@ -827,27 +824,27 @@ class TimeseriesCommands(AwaitedFace[S]):
             ),
         )
 
-    async def ts_del(self, key: Key, /, fromtimestamp: int, totimestamp: int) -> Any:
+    async def ts_del(self, key: Key, /, from_time: UnixMilliseconds, to_time: UnixMilliseconds) -> int:
         """Remove the samples from one time to another, both included, and return their number.
 
         ``TS.DEL key fromTimestamp toTimestamp``
 
         Args:
             key: a key, as text or bytes.
-            fromtimestamp: a whole number.
-            totimestamp: a whole number.
+            from_time: milliseconds since 1970, or a datetime.
+            to_time: milliseconds since 1970, or a datetime.
 
         Returns:
-            ``Any``
+            ``int``
 
         Complexity: O(N).
         Since RedisTimeSeries 1.6.0.
         See https://redis.io/docs/latest/commands/ts.del/
         Not yet confirmed on a live server.
         """
-        return await self._run(TS_DEL, ("TS.DEL", key, fromtimestamp, totimestamp))
+        return await self._run(TS_DEL, ("TS.DEL", key, _a.unix_milliseconds(from_time), _a.unix_milliseconds(to_time)))
 
-    async def ts_deleterule(self, sourcekey: Key, destkey: Key, /) -> Any:
+    async def ts_deleterule(self, sourcekey: Key, destkey: Key, /) -> bool:
         """End the aggregation of one series into another; stored samples stay.
 
         ``TS.DELETERULE sourceKey destKey``
@@ -857,7 +854,7 @@ class TimeseriesCommands(AwaitedFace[S]):
             destkey: a key, as text or bytes.
 
         Returns:
-            ``Any``
+            ``bool``
 
         Complexity: O(1).
         Since RedisTimeSeries 1.0.0.
@@ -866,7 +863,7 @@ class TimeseriesCommands(AwaitedFace[S]):
         """
         return await self._run(TS_DELETERULE, ("TS.DELETERULE", sourcekey, destkey))
 
-    async def ts_get(self, key: Key, /, *, latest: bool = False) -> Any:
+    async def ts_get(self, key: Key, /, *, latest: bool = False) -> tuple[int, float] | None:
         """Return the newest sample of a series, or nothing while it is empty.
 
         ``TS.GET key [LATEST]``
@@ -876,7 +873,7 @@ class TimeseriesCommands(AwaitedFace[S]):
             latest: add ``LATEST``.
 
         Returns:
-            ``Any``
+            ``tuple[int, float] | None``
 
         Complexity: O(1).
         Since RedisTimeSeries 1.0.0.
@@ -891,14 +888,14 @@ class TimeseriesCommands(AwaitedFace[S]):
         /,
         addend: float,
         *,
-        timestamp: Value | None = None,
-        retention: int | None = None,
+        timestamp: Timestamp | None = None,
+        retention: Milliseconds | None = None,
         encoding: Literal["COMPRESSED", "UNCOMPRESSED"] | None = None,
         chunk_size: int | None = None,
         duplicate_policy: Literal["BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"] | None = None,
         ignore: tuple[int, float] | None = None,
         labels: Pairs[Value, Value] | None = None,
-    ) -> Any:
+    ) -> int:
         """Store a sample that is higher than the last one by a number and return its timestamp.
 
         ``TS.INCRBY key addend [TIMESTAMP timestamp] [RETENTION retentionPeriod] [ENCODING <COMPRESSED|UNCOMPRESSED>] [CHUNK_SIZE size] [DUPLICATE_POLICY <BLOCK|FIRST|LAST|MIN|MAX|SUM>] [IGNORE ignoreMaxTimeDiff ignoreMaxValDiff] [LABELS label value [label value ...]]``
@@ -906,8 +903,8 @@ class TimeseriesCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             addend: a number.
-            timestamp: ``TIMESTAMP``, text, bytes or a number.
-            retention: ``RETENTION``, a whole number.
+            timestamp: ``TIMESTAMP``, milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            retention: ``RETENTION``, whole milliseconds, or a timedelta.
             encoding: ``ENCODING``, ``Literal['COMPRESSED', 'UNCOMPRESSED']``.
             chunk_size: ``CHUNK_SIZE``, a whole number.
             duplicate_policy: ``DUPLICATE_POLICY``, ``Literal['BLOCK', 'FIRST', 'LAST', 'MIN', 'MAX', 'SUM']``.
@@ -915,7 +912,7 @@ class TimeseriesCommands(AwaitedFace[S]):
             labels: ``LABELS``, a mapping.
 
         Returns:
-            ``Any``
+            ``int``
 
         Complexity: O(M), O(1).
         Since RedisTimeSeries 1.0.0.
@@ -927,7 +924,7 @@ class TimeseriesCommands(AwaitedFace[S]):
             encode_ts_incrby(key, addend, timestamp, retention, encoding, chunk_size, duplicate_policy, ignore, labels),
         )
 
-    async def ts_info(self, key: Key, /, *, debug: bool = False) -> Any:
+    async def ts_info(self, key: Key, /, *, debug: bool = False) -> SeriesInfo[S]:
         """Return sample counts, time span, memory, options, labels and rules of a series.
 
         ``TS.INFO key [DEBUG]``
@@ -937,7 +934,7 @@ class TimeseriesCommands(AwaitedFace[S]):
             debug: add ``DEBUG``.
 
         Returns:
-            ``Any``
+            ``SeriesInfo[S]``
 
         Complexity: O(1).
         Since RedisTimeSeries 1.0.0.
@@ -946,127 +943,329 @@ class TimeseriesCommands(AwaitedFace[S]):
         """
         return await self._run(TS_INFO, encode_ts_info(key, debug))
 
-    async def ts_madd(self, *ktvs: tuple[Key, Value, float]) -> Any:
+    async def ts_madd(self, samples: Many[tuple[Key, Timestamp, float]]) -> list[int | ServerError]:
         """Store samples in several existing series; return a timestamp or an error for each.
 
         ``TS.MADD key timestamp value [key timestamp value ...]``
 
         Args:
-            ktvs: any number of them: ``tuple[Key, Value, float]`` each.
+            samples: tuples of key, timestamp (as in ``ts_add``) and value.
 
         Returns:
-            ``Any``
+            ``list[int | ServerError]``
 
         Complexity: O(N*M), O(N).
         Since RedisTimeSeries 1.0.0.
         See https://redis.io/docs/latest/commands/ts.madd/
         Not yet confirmed on a live server.
         """
-        return await self._run(TS_MADD, encode_ts_madd(ktvs))
+        return await self._run(TS_MADD, encode_ts_madd(samples))
 
     async def ts_mget(
         self,
-        *filterexprs: Value,
+        *filters: Value | Many[Value],
         latest: bool = False,
         withlabels: bool = False,
         selected_labels: Many[Value] | None = None,
-    ) -> Any:
+    ) -> dict[S, SeriesSample[S]]:
         """Return the newest sample of every series whose labels match the filters.
 
         ``TS.MGET [LATEST] [WITHLABELS|SELECTED_LABELS label [label ...]] FILTER filterExpr [filterExpr ...]``
 
         Args:
-            filterexprs: any number of them: text, bytes or a number.
+            filters: any number of them: texts, or collections of them.
             latest: add ``LATEST``.
             withlabels: add ``WITHLABELS``.
             selected_labels: ``SELECTED_LABELS``, a collection: text, bytes or a number.
 
         Returns:
-            ``Any``
+            ``dict[S, SeriesSample[S]]``
 
         Complexity: O(n).
         Since RedisTimeSeries 1.0.0.
         See https://redis.io/docs/latest/commands/ts.mget/
         Not yet confirmed on a live server.
         """
-        return await self._run(TS_MGET, encode_ts_mget(filterexprs, latest, withlabels, selected_labels))
+        return await self._run(TS_MGET, encode_ts_mget(_a.spread(filters), latest, withlabels, selected_labels))
 
-    async def ts_mrange(self, fromtimestamp: Value, totimestamp: Value, *args: Value) -> Any:
+    @overload
+    async def ts_mrange(
+        self,
+        from_time: Timestamp,
+        to_time: Timestamp,
+        *filters: Value | Many[Value],
+        latest: bool = False,
+        filter_by_ts: Many[Timestamp] | None = None,
+        filter_by_value: tuple[float, float] | None = None,
+        withlabels: bool = False,
+        selected_labels: Many[Value] | None = None,
+        count: int | None = None,
+        aggregation: Aggregator | None = None,
+        aggregations: Many[Aggregator],
+        bucket_duration: Milliseconds | None = None,
+        align: Timestamp | None = None,
+        bucket_timestamp: Literal["start", "-", "end", "+", "mid", "~"] | None = None,
+        empty: bool = False,
+        groupby: tuple[Value, Aggregator] | None = None,
+        excludeempty: bool = False,
+    ) -> dict[S, SeriesRows[S]]: ...
+
+    @overload
+    async def ts_mrange(
+        self,
+        from_time: Timestamp,
+        to_time: Timestamp,
+        *filters: Value | Many[Value],
+        latest: bool = False,
+        filter_by_ts: Many[Timestamp] | None = None,
+        filter_by_value: tuple[float, float] | None = None,
+        withlabels: bool = False,
+        selected_labels: Many[Value] | None = None,
+        count: int | None = None,
+        aggregation: Aggregator | None = None,
+        aggregations: None = None,
+        bucket_duration: Milliseconds | None = None,
+        align: Timestamp | None = None,
+        bucket_timestamp: Literal["start", "-", "end", "+", "mid", "~"] | None = None,
+        empty: bool = False,
+        groupby: tuple[Value, Aggregator] | None = None,
+        excludeempty: bool = False,
+    ) -> dict[S, Series[S]]: ...
+
+    async def ts_mrange(
+        self,
+        from_time: Timestamp,
+        to_time: Timestamp,
+        *filters: Value | Many[Value],
+        latest: bool = False,
+        filter_by_ts: Many[Timestamp] | None = None,
+        filter_by_value: tuple[float, float] | None = None,
+        withlabels: bool = False,
+        selected_labels: Many[Value] | None = None,
+        count: int | None = None,
+        aggregation: Aggregator | None = None,
+        aggregations: Many[Aggregator] | None = None,
+        bucket_duration: Milliseconds | None = None,
+        align: Timestamp | None = None,
+        bucket_timestamp: Literal["start", "-", "end", "+", "mid", "~"] | None = None,
+        empty: bool = False,
+        groupby: tuple[Value, Aggregator] | None = None,
+        excludeempty: bool = False,
+    ) -> dict[S, SeriesRows[S]] | dict[S, Series[S]]:
         """Return the samples of every series whose labels match, oldest first, grouped if wanted.
 
         ``TS.MRANGE fromTimestamp toTimestamp [LATEST] [FILTER_BY_TS timestamp [timestamp ...] [FILTER_BY_TS timestamp [timestamp ...] ...]] [FILTER_BY_VALUE min max] [WITHLABELS|SELECTED_LABELS label [label ...]] [COUNT count] [[ALIGN alignment] AGGREGATION aggregators bucketDuration [BUCKETTIMESTAMP <mid|start|end|+|-|~>] [EMPTY]] FILTER filterExpr [filterExpr ...] [GROUPBY label REDUCE <avg|sum|min|max|range|count|first|last|std.p|std.s|var.p|var.s|twa|countnan|countall>] [EXCLUDEEMPTY]``
 
         Args:
-            fromtimestamp: text, bytes or a number.
-            totimestamp: text, bytes or a number.
-            args: any number of them: text, bytes or a number.
+            from_time: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            to_time: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            filters: any number of them: texts, or collections of them.
+            latest: off by default.
+            filter_by_ts: a collection: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            filter_by_value: ``tuple[float, float]``.
+            withlabels: off by default.
+            selected_labels: a collection: text, bytes or a number.
+            count: a whole number.
+            aggregation: ``Aggregator`` of ``redpoll.types``, such as ``"avg"``.
+            aggregations: several, such as ``("min", "max")``; each sample then has one value for each.
+            bucket_duration: whole milliseconds, or a timedelta.
+            align: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            bucket_timestamp: ``Literal['start', '-', 'end', '+', 'mid', '~']``.
+            empty: off by default.
+            groupby: a label, and how the series that share its value become one.
+            excludeempty: off by default.
 
         Returns:
-            ``Any``
+            ``dict[S, SeriesRows[S]]`` with ``aggregations``;
+            else ``dict[S, Series[S]]``.
 
         Complexity: O(n/m+k).
         Since RedisTimeSeries 1.0.0.
         See https://redis.io/docs/latest/commands/ts.mrange/
         Not yet confirmed on a live server.
         """
-        return await self._run(TS_MRANGE, encode_ts_mrange(fromtimestamp, totimestamp, args))
+        words = encode_ts_mrange(
+            from_time,
+            to_time,
+            filters,
+            latest,
+            filter_by_ts,
+            filter_by_value,
+            withlabels,
+            selected_labels,
+            count,
+            aggregation,
+            aggregations,
+            bucket_duration,
+            align,
+            bucket_timestamp,
+            empty,
+            groupby,
+            excludeempty,
+        )
+        if aggregations is not None:
+            return await self._run(TS_MRANGE_AGGREGATIONS, words)
+        if groupby is not None and withlabels:
+            return await self._run(TS_MRANGE_GROUPBY_WITHLABELS, words)
+        return await self._run(TS_MRANGE, words)
 
-    async def ts_mrevrange(self, fromtimestamp: Value, totimestamp: Value, *args: Value) -> Any:
+    @overload
+    async def ts_mrevrange(
+        self,
+        from_time: Timestamp,
+        to_time: Timestamp,
+        *filters: Value | Many[Value],
+        latest: bool = False,
+        filter_by_ts: Many[Timestamp] | None = None,
+        filter_by_value: tuple[float, float] | None = None,
+        withlabels: bool = False,
+        selected_labels: Many[Value] | None = None,
+        count: int | None = None,
+        aggregation: Aggregator | None = None,
+        aggregations: Many[Aggregator],
+        bucket_duration: Milliseconds | None = None,
+        align: Timestamp | None = None,
+        bucket_timestamp: Literal["start", "-", "end", "+", "mid", "~"] | None = None,
+        empty: bool = False,
+        groupby: tuple[Value, Aggregator] | None = None,
+        excludeempty: bool = False,
+    ) -> dict[S, SeriesRows[S]]: ...
+
+    @overload
+    async def ts_mrevrange(
+        self,
+        from_time: Timestamp,
+        to_time: Timestamp,
+        *filters: Value | Many[Value],
+        latest: bool = False,
+        filter_by_ts: Many[Timestamp] | None = None,
+        filter_by_value: tuple[float, float] | None = None,
+        withlabels: bool = False,
+        selected_labels: Many[Value] | None = None,
+        count: int | None = None,
+        aggregation: Aggregator | None = None,
+        aggregations: None = None,
+        bucket_duration: Milliseconds | None = None,
+        align: Timestamp | None = None,
+        bucket_timestamp: Literal["start", "-", "end", "+", "mid", "~"] | None = None,
+        empty: bool = False,
+        groupby: tuple[Value, Aggregator] | None = None,
+        excludeempty: bool = False,
+    ) -> dict[S, Series[S]]: ...
+
+    async def ts_mrevrange(
+        self,
+        from_time: Timestamp,
+        to_time: Timestamp,
+        *filters: Value | Many[Value],
+        latest: bool = False,
+        filter_by_ts: Many[Timestamp] | None = None,
+        filter_by_value: tuple[float, float] | None = None,
+        withlabels: bool = False,
+        selected_labels: Many[Value] | None = None,
+        count: int | None = None,
+        aggregation: Aggregator | None = None,
+        aggregations: Many[Aggregator] | None = None,
+        bucket_duration: Milliseconds | None = None,
+        align: Timestamp | None = None,
+        bucket_timestamp: Literal["start", "-", "end", "+", "mid", "~"] | None = None,
+        empty: bool = False,
+        groupby: tuple[Value, Aggregator] | None = None,
+        excludeempty: bool = False,
+    ) -> dict[S, SeriesRows[S]] | dict[S, Series[S]]:
         """Return the samples of every series whose labels match, newest first, grouped if wanted.
 
         ``TS.MREVRANGE fromTimestamp toTimestamp [LATEST] [FILTER_BY_TS timestamp [timestamp ...] [FILTER_BY_TS timestamp [timestamp ...] ...]] [FILTER_BY_VALUE min max] [WITHLABELS|SELECTED_LABELS label [label ...]] [COUNT count] [[ALIGN alignment] AGGREGATION aggregators bucketDuration [BUCKETTIMESTAMP <mid|start|end|+|-|~>] [EMPTY]] FILTER filterExpr [filterExpr ...] [GROUPBY label REDUCE <avg|sum|min|max|range|count|first|last|std.p|std.s|var.p|var.s|twa|countnan|countall>] [EXCLUDEEMPTY]``
 
         Args:
-            fromtimestamp: text, bytes or a number.
-            totimestamp: text, bytes or a number.
-            args: any number of them: text, bytes or a number.
+            from_time: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            to_time: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            filters: any number of them: texts, or collections of them.
+            latest: off by default.
+            filter_by_ts: a collection: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            filter_by_value: ``tuple[float, float]``.
+            withlabels: off by default.
+            selected_labels: a collection: text, bytes or a number.
+            count: a whole number.
+            aggregation: ``Aggregator`` of ``redpoll.types``, such as ``"avg"``.
+            aggregations: several, such as ``("min", "max")``; each sample then has one value for each.
+            bucket_duration: whole milliseconds, or a timedelta.
+            align: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            bucket_timestamp: ``Literal['start', '-', 'end', '+', 'mid', '~']``.
+            empty: off by default.
+            groupby: a label, and how the series that share its value become one.
+            excludeempty: off by default.
 
         Returns:
-            ``Any``
+            ``dict[S, SeriesRows[S]]`` with ``aggregations``;
+            else ``dict[S, Series[S]]``.
 
         Complexity: O(n/m+k).
         Since RedisTimeSeries 1.4.0.
         See https://redis.io/docs/latest/commands/ts.mrevrange/
         Not yet confirmed on a live server.
         """
-        return await self._run(TS_MREVRANGE, encode_ts_mrevrange(fromtimestamp, totimestamp, args))
+        words = encode_ts_mrevrange(
+            from_time,
+            to_time,
+            filters,
+            latest,
+            filter_by_ts,
+            filter_by_value,
+            withlabels,
+            selected_labels,
+            count,
+            aggregation,
+            aggregations,
+            bucket_duration,
+            align,
+            bucket_timestamp,
+            empty,
+            groupby,
+            excludeempty,
+        )
+        if aggregations is not None:
+            return await self._run(TS_MREVRANGE_AGGREGATIONS, words)
+        if groupby is not None and withlabels:
+            return await self._run(TS_MREVRANGE_GROUPBY_WITHLABELS, words)
+        return await self._run(TS_MREVRANGE, words)
 
     async def ts_nrange(
         self,
         keys: Key | Many[Key],
-        fromtimestamp: Value,
-        totimestamp: Value,
+        from_time: Timestamp,
+        to_time: Timestamp,
         *,
         latest: bool = False,
-        filter_by_ts: Many[int] | None = None,
+        filter_by_ts: Many[Timestamp] | None = None,
         filter_by_value: tuple[float, float] | None = None,
         count: int | None = None,
-        align: Value | None = None,
-        aggregation: Value | None = None,
-        bucketduration: int | None = None,
-        buckettimestamp: Literal["start", "-", "end", "+", "mid", "~"] | None = None,
+        aggregation: Aggregator | Many[str] | None = None,
+        bucket_duration: Milliseconds | None = None,
+        align: Timestamp | None = None,
+        bucket_timestamp: Literal["start", "-", "end", "+", "mid", "~"] | None = None,
         empty: bool = False,
-    ) -> Any:
+    ) -> list[tuple[int, list[float]]]:
         """Return the samples of named series side by side, one row a timestamp, oldest first.
 
         ``TS.NRANGE numkeys key [key ...] fromTimestamp toTimestamp [LATEST] [FILTER_BY_TS ts [ts ...]] [FILTER_BY_VALUE min max] [COUNT count] [[ALIGN align] AGGREGATION aggregators bucketDuration [BUCKETTIMESTAMP <start|-|end|+|mid|~>] [EMPTY]]``
 
         Args:
             keys: ``Key | Many[Key]``.
-            fromtimestamp: text, bytes or a number.
-            totimestamp: text, bytes or a number.
-            latest: add ``LATEST``.
-            filter_by_ts: ``FILTER_BY_TS``, a collection: a whole number.
-            filter_by_value: ``FILTER_BY_VALUE``, ``tuple[float, float]``.
-            count: ``COUNT``, a whole number.
-            align: ``ALIGN``, text, bytes or a number.
-            aggregation: ``AGGREGATION``, text, bytes or a number.
-            bucketduration: a whole number.
-            buckettimestamp: ``BUCKETTIMESTAMP``, ``Literal['start', '-', 'end', '+', 'mid', '~']``.
-            empty: add ``EMPTY``.
+            from_time: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            to_time: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            latest: off by default.
+            filter_by_ts: a collection: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            filter_by_value: ``tuple[float, float]``.
+            count: a whole number.
+            aggregation: one for all series, or a list of one a series, where ``"min,max"`` gives two values.
+            bucket_duration: whole milliseconds, or a timedelta.
+            align: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            bucket_timestamp: ``Literal['start', '-', 'end', '+', 'mid', '~']``.
+            empty: off by default.
 
         Returns:
-            ``Any``
+            ``list[tuple[int, list[float]]]``
 
         Complexity: O(numkeys*(n/m+k)).
         Since RedisTimeSeries 8.10.0.
@@ -1076,17 +1275,17 @@ class TimeseriesCommands(AwaitedFace[S]):
         return await self._run(
             TS_NRANGE,
             encode_ts_nrange(
-                _a.several(keys),
-                fromtimestamp,
-                totimestamp,
+                keys,
+                from_time,
+                to_time,
                 latest,
                 filter_by_ts,
                 filter_by_value,
                 count,
-                align,
                 aggregation,
-                bucketduration,
-                buckettimestamp,
+                bucket_duration,
+                align,
+                bucket_timestamp,
                 empty,
             ),
         )
@@ -1094,39 +1293,39 @@ class TimeseriesCommands(AwaitedFace[S]):
     async def ts_nrevrange(
         self,
         keys: Key | Many[Key],
-        fromtimestamp: Value,
-        totimestamp: Value,
+        from_time: Timestamp,
+        to_time: Timestamp,
         *,
         latest: bool = False,
-        filter_by_ts: Many[int] | None = None,
+        filter_by_ts: Many[Timestamp] | None = None,
         filter_by_value: tuple[float, float] | None = None,
         count: int | None = None,
-        align: Value | None = None,
-        aggregation: Value | None = None,
-        bucketduration: int | None = None,
-        buckettimestamp: Literal["start", "-", "end", "+", "mid", "~"] | None = None,
+        aggregation: Aggregator | Many[str] | None = None,
+        bucket_duration: Milliseconds | None = None,
+        align: Timestamp | None = None,
+        bucket_timestamp: Literal["start", "-", "end", "+", "mid", "~"] | None = None,
         empty: bool = False,
-    ) -> Any:
+    ) -> list[tuple[int, list[float]]]:
         """Return the samples of named series side by side, one row a timestamp, newest first.
 
         ``TS.NREVRANGE numkeys key [key ...] fromTimestamp toTimestamp [LATEST] [FILTER_BY_TS ts [ts ...]] [FILTER_BY_VALUE min max] [COUNT count] [[ALIGN align] AGGREGATION aggregators bucketDuration [BUCKETTIMESTAMP <start|-|end|+|mid|~>] [EMPTY]]``
 
         Args:
             keys: ``Key | Many[Key]``.
-            fromtimestamp: text, bytes or a number.
-            totimestamp: text, bytes or a number.
-            latest: add ``LATEST``.
-            filter_by_ts: ``FILTER_BY_TS``, a collection: a whole number.
-            filter_by_value: ``FILTER_BY_VALUE``, ``tuple[float, float]``.
-            count: ``COUNT``, a whole number.
-            align: ``ALIGN``, text, bytes or a number.
-            aggregation: ``AGGREGATION``, text, bytes or a number.
-            bucketduration: a whole number.
-            buckettimestamp: ``BUCKETTIMESTAMP``, ``Literal['start', '-', 'end', '+', 'mid', '~']``.
-            empty: add ``EMPTY``.
+            from_time: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            to_time: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            latest: off by default.
+            filter_by_ts: a collection: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            filter_by_value: ``tuple[float, float]``.
+            count: a whole number.
+            aggregation: one for all series, or a list of one a series, where ``"min,max"`` gives two values.
+            bucket_duration: whole milliseconds, or a timedelta.
+            align: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            bucket_timestamp: ``Literal['start', '-', 'end', '+', 'mid', '~']``.
+            empty: off by default.
 
         Returns:
-            ``Any``
+            ``list[tuple[int, list[float]]]``
 
         Complexity: O(numkeys*(n/m+k)).
         Since RedisTimeSeries 8.10.0.
@@ -1136,211 +1335,298 @@ class TimeseriesCommands(AwaitedFace[S]):
         return await self._run(
             TS_NREVRANGE,
             encode_ts_nrevrange(
-                _a.several(keys),
-                fromtimestamp,
-                totimestamp,
+                keys,
+                from_time,
+                to_time,
                 latest,
                 filter_by_ts,
                 filter_by_value,
                 count,
-                align,
                 aggregation,
-                bucketduration,
-                buckettimestamp,
+                bucket_duration,
+                align,
+                bucket_timestamp,
                 empty,
             ),
         )
 
-    async def ts_queryindex(self, *filterexprs: Value) -> Any:
+    async def ts_queryindex(self, *filters: Value | Many[Value]) -> set[S]:
         """Return the keys of the series whose labels match the filters.
 
         ``TS.QUERYINDEX filterExpr [filterExpr ...]``
 
         Args:
-            filterexprs: any number of them: text, bytes or a number.
+            filters: any number of them: texts, or collections of them.
 
         Returns:
-            ``Any``
+            ``set[S]``
 
         Complexity: O(n).
         Since RedisTimeSeries 1.0.0.
         See https://redis.io/docs/latest/commands/ts.queryindex/
         Not yet confirmed on a live server.
         """
-        return await self._run(TS_QUERYINDEX, encode_ts_queryindex(filterexprs))
+        return await self._run(TS_QUERYINDEX, encode_ts_queryindex(_a.spread(filters)))
 
-    async def ts_querylabels(
-        self, *, labels: bool = False, values: Value | None = None, filter: Many[Value] | None = None
-    ) -> Any:
+    async def ts_querylabels(self, label: Value | None = None, *, filter: Many[Value] | None = None) -> set[S]:
         """Return the label names in use, or the values of one label, among matching series.
 
         ``TS.QUERYLABELS <LABELS|VALUES label> [FILTER filterExpr [filterExpr ...]]``
 
         Args:
-            labels: add ``LABELS``.
-            values: ``VALUES``, text, bytes or a number.
-            filter: ``FILTER``, a collection: text, bytes or a number.
+            label: text, bytes or a number.
+            filter: a collection: text, bytes or a number.
 
         Returns:
-            ``Any``
+            ``set[S]``
 
         Complexity: O(n).
         Since RedisTimeSeries 8.10.0.
         See https://redis.io/docs/latest/commands/ts.querylabels/
         Not yet confirmed on a live server.
         """
-        return await self._run(TS_QUERYLABELS, encode_ts_querylabels(labels, values, filter))
+        return await self._run(TS_QUERYLABELS, encode_ts_querylabels(label, filter))
+
+    @overload
+    async def ts_range(
+        self,
+        key: Key,
+        /,
+        from_time: Timestamp,
+        to_time: Timestamp,
+        *,
+        latest: bool = False,
+        filter_by_ts: Many[Timestamp] | None = None,
+        filter_by_value: tuple[float, float] | None = None,
+        count: int | None = None,
+        aggregation: Aggregator | None = None,
+        aggregations: Many[Aggregator],
+        bucket_duration: Milliseconds | None = None,
+        align: Timestamp | None = None,
+        bucket_timestamp: Literal["start", "-", "end", "+", "mid", "~"] | None = None,
+        empty: bool = False,
+    ) -> list[tuple[int, list[float]]]: ...
+
+    @overload
+    async def ts_range(
+        self,
+        key: Key,
+        /,
+        from_time: Timestamp,
+        to_time: Timestamp,
+        *,
+        latest: bool = False,
+        filter_by_ts: Many[Timestamp] | None = None,
+        filter_by_value: tuple[float, float] | None = None,
+        count: int | None = None,
+        aggregation: Aggregator | None = None,
+        aggregations: None = None,
+        bucket_duration: Milliseconds | None = None,
+        align: Timestamp | None = None,
+        bucket_timestamp: Literal["start", "-", "end", "+", "mid", "~"] | None = None,
+        empty: bool = False,
+    ) -> list[tuple[int, float]]: ...
 
     async def ts_range(
         self,
         key: Key,
         /,
-        fromtimestamp: Value,
-        totimestamp: Value,
+        from_time: Timestamp,
+        to_time: Timestamp,
         *,
         latest: bool = False,
-        filter_by_ts: Many[int] | None = None,
+        filter_by_ts: Many[Timestamp] | None = None,
         filter_by_value: tuple[float, float] | None = None,
         count: int | None = None,
-        align: Value | None = None,
-        aggregation: Value | None = None,
-        bucketduration: int | None = None,
-        buckettimestamp: Literal["start", "-", "end", "+", "mid", "~"] | None = None,
+        aggregation: Aggregator | None = None,
+        aggregations: Many[Aggregator] | None = None,
+        bucket_duration: Milliseconds | None = None,
+        align: Timestamp | None = None,
+        bucket_timestamp: Literal["start", "-", "end", "+", "mid", "~"] | None = None,
         empty: bool = False,
-    ) -> Any:
+    ) -> list[tuple[int, list[float]]] | list[tuple[int, float]]:
         """Return the samples of a series between two times, oldest first, aggregated if wanted.
 
         ``TS.RANGE key fromTimestamp toTimestamp [LATEST] [FILTER_BY_TS ts [ts ...]] [FILTER_BY_VALUE min max] [COUNT count] [[ALIGN align] AGGREGATION aggregators bucketDuration [BUCKETTIMESTAMP <start|-|end|+|mid|~>] [EMPTY]]``
 
         Args:
             key: a key, as text or bytes.
-            fromtimestamp: text, bytes or a number.
-            totimestamp: text, bytes or a number.
-            latest: add ``LATEST``.
-            filter_by_ts: ``FILTER_BY_TS``, a collection: a whole number.
-            filter_by_value: ``FILTER_BY_VALUE``, ``tuple[float, float]``.
-            count: ``COUNT``, a whole number.
-            align: ``ALIGN``, text, bytes or a number.
-            aggregation: ``AGGREGATION``, text, bytes or a number.
-            bucketduration: a whole number.
-            buckettimestamp: ``BUCKETTIMESTAMP``, ``Literal['start', '-', 'end', '+', 'mid', '~']``.
-            empty: add ``EMPTY``.
+            from_time: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            to_time: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            latest: off by default.
+            filter_by_ts: a collection: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            filter_by_value: ``tuple[float, float]``.
+            count: a whole number.
+            aggregation: ``Aggregator`` of ``redpoll.types``, such as ``"avg"``.
+            aggregations: several, such as ``("min", "max")``; each sample then has one value for each.
+            bucket_duration: whole milliseconds, or a timedelta.
+            align: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            bucket_timestamp: ``Literal['start', '-', 'end', '+', 'mid', '~']``.
+            empty: off by default.
 
         Returns:
-            ``Any``
+            ``list[tuple[int, list[float]]]`` with ``aggregations``;
+            else ``list[tuple[int, float]]``.
 
         Complexity: O(n/m+k).
         Since RedisTimeSeries 1.0.0.
         See https://redis.io/docs/latest/commands/ts.range/
         Not yet confirmed on a live server.
         """
-        return await self._run(
-            TS_RANGE,
-            encode_ts_range(
-                key,
-                fromtimestamp,
-                totimestamp,
-                latest,
-                filter_by_ts,
-                filter_by_value,
-                count,
-                align,
-                aggregation,
-                bucketduration,
-                buckettimestamp,
-                empty,
-            ),
+        words = encode_ts_range(
+            key,
+            from_time,
+            to_time,
+            latest,
+            filter_by_ts,
+            filter_by_value,
+            count,
+            aggregation,
+            aggregations,
+            bucket_duration,
+            align,
+            bucket_timestamp,
+            empty,
         )
+        if aggregations is not None:
+            return await self._run(TS_RANGE_AGGREGATIONS, words)
+        return await self._run(TS_RANGE, words)
 
     async def ts_read(
         self,
         key: Key,
         /,
-        timestamp: Value,
+        timestamp: Timestamp,
         *,
-        block: tuple[Milliseconds, int] | None = None,
+        block: Milliseconds | None = None,
+        min_count: int | None = None,
         max_count: int | None = None,
-    ) -> Any:
+    ) -> list[tuple[int, float]]:
         """Return samples from a timestamp on, with BLOCK waiting until enough have arrived.
 
         ``TS.READ key timestamp [BLOCK milliseconds min_count] [MAX_COUNT max_count]``
 
         Args:
             key: a key, as text or bytes.
-            timestamp: text, bytes or a number.
-            block: ``BLOCK``, ``tuple[Milliseconds, int]``.
-            max_count: ``MAX_COUNT``, a whole number.
+            timestamp: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            block: whole milliseconds, or a timedelta.
+            min_count: a whole number.
+            max_count: a whole number.
 
         Returns:
-            ``Any``
+            ``list[tuple[int, float]]``
 
         Complexity: O(log(n)+k).
         Since RedisTimeSeries 8.10.0.
         See https://redis.io/docs/latest/commands/ts.read/
         Not yet confirmed on a live server.
         """
-        return await self._run(TS_READ, encode_ts_read(key, timestamp, block, max_count))
+        return await self._run(TS_READ, encode_ts_read(key, timestamp, block, min_count, max_count))
+
+    @overload
+    async def ts_revrange(
+        self,
+        key: Key,
+        /,
+        from_time: Timestamp,
+        to_time: Timestamp,
+        *,
+        latest: bool = False,
+        filter_by_ts: Many[Timestamp] | None = None,
+        filter_by_value: tuple[float, float] | None = None,
+        count: int | None = None,
+        aggregation: Aggregator | None = None,
+        aggregations: Many[Aggregator],
+        bucket_duration: Milliseconds | None = None,
+        align: Timestamp | None = None,
+        bucket_timestamp: Literal["start", "-", "end", "+", "mid", "~"] | None = None,
+        empty: bool = False,
+    ) -> list[tuple[int, list[float]]]: ...
+
+    @overload
+    async def ts_revrange(
+        self,
+        key: Key,
+        /,
+        from_time: Timestamp,
+        to_time: Timestamp,
+        *,
+        latest: bool = False,
+        filter_by_ts: Many[Timestamp] | None = None,
+        filter_by_value: tuple[float, float] | None = None,
+        count: int | None = None,
+        aggregation: Aggregator | None = None,
+        aggregations: None = None,
+        bucket_duration: Milliseconds | None = None,
+        align: Timestamp | None = None,
+        bucket_timestamp: Literal["start", "-", "end", "+", "mid", "~"] | None = None,
+        empty: bool = False,
+    ) -> list[tuple[int, float]]: ...
 
     async def ts_revrange(
         self,
         key: Key,
         /,
-        fromtimestamp: Value,
-        totimestamp: Value,
+        from_time: Timestamp,
+        to_time: Timestamp,
         *,
         latest: bool = False,
-        filter_by_ts: Many[int] | None = None,
+        filter_by_ts: Many[Timestamp] | None = None,
         filter_by_value: tuple[float, float] | None = None,
         count: int | None = None,
-        align: Value | None = None,
-        aggregation: Value | None = None,
-        bucketduration: int | None = None,
-        buckettimestamp: Literal["start", "-", "end", "+", "mid", "~"] | None = None,
+        aggregation: Aggregator | None = None,
+        aggregations: Many[Aggregator] | None = None,
+        bucket_duration: Milliseconds | None = None,
+        align: Timestamp | None = None,
+        bucket_timestamp: Literal["start", "-", "end", "+", "mid", "~"] | None = None,
         empty: bool = False,
-    ) -> Any:
+    ) -> list[tuple[int, list[float]]] | list[tuple[int, float]]:
         """Return the samples of a series between two times, newest first, aggregated if wanted.
 
         ``TS.REVRANGE key fromTimestamp toTimestamp [LATEST] [FILTER_BY_TS ts [ts ...]] [FILTER_BY_VALUE min max] [COUNT count] [[ALIGN align] AGGREGATION aggregators bucketDuration [BUCKETTIMESTAMP <start|-|end|+|mid|~>] [EMPTY]]``
 
         Args:
             key: a key, as text or bytes.
-            fromtimestamp: text, bytes or a number.
-            totimestamp: text, bytes or a number.
-            latest: add ``LATEST``.
-            filter_by_ts: ``FILTER_BY_TS``, a collection: a whole number.
-            filter_by_value: ``FILTER_BY_VALUE``, ``tuple[float, float]``.
-            count: ``COUNT``, a whole number.
-            align: ``ALIGN``, text, bytes or a number.
-            aggregation: ``AGGREGATION``, text, bytes or a number.
-            bucketduration: a whole number.
-            buckettimestamp: ``BUCKETTIMESTAMP``, ``Literal['start', '-', 'end', '+', 'mid', '~']``.
-            empty: add ``EMPTY``.
+            from_time: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            to_time: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            latest: off by default.
+            filter_by_ts: a collection: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            filter_by_value: ``tuple[float, float]``.
+            count: a whole number.
+            aggregation: ``Aggregator`` of ``redpoll.types``, such as ``"avg"``.
+            aggregations: several, such as ``("min", "max")``; each sample then has one value for each.
+            bucket_duration: whole milliseconds, or a timedelta.
+            align: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            bucket_timestamp: ``Literal['start', '-', 'end', '+', 'mid', '~']``.
+            empty: off by default.
 
         Returns:
-            ``Any``
+            ``list[tuple[int, list[float]]]`` with ``aggregations``;
+            else ``list[tuple[int, float]]``.
 
         Complexity: O(n/m+k).
         Since RedisTimeSeries 1.4.0.
         See https://redis.io/docs/latest/commands/ts.revrange/
         Not yet confirmed on a live server.
         """
-        return await self._run(
-            TS_REVRANGE,
-            encode_ts_revrange(
-                key,
-                fromtimestamp,
-                totimestamp,
-                latest,
-                filter_by_ts,
-                filter_by_value,
-                count,
-                align,
-                aggregation,
-                bucketduration,
-                buckettimestamp,
-                empty,
-            ),
+        words = encode_ts_revrange(
+            key,
+            from_time,
+            to_time,
+            latest,
+            filter_by_ts,
+            filter_by_value,
+            count,
+            aggregation,
+            aggregations,
+            bucket_duration,
+            align,
+            bucket_timestamp,
+            empty,
         )
+        if aggregations is not None:
+            return await self._run(TS_REVRANGE_AGGREGATIONS, words)
+        return await self._run(TS_REVRANGE, words)
 
 
 class QueuedTimeseriesCommands(QueuedFace[S]):
@@ -1352,17 +1638,17 @@ class QueuedTimeseriesCommands(QueuedFace[S]):
         self,
         key: Key,
         /,
-        timestamp: Value,
+        timestamp: Timestamp,
         value: float,
         *,
-        retention: int | None = None,
+        retention: Milliseconds | None = None,
         encoding: Literal["COMPRESSED", "UNCOMPRESSED"] | None = None,
         chunk_size: int | None = None,
         duplicate_policy: Literal["BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"] | None = None,
         on_duplicate: Literal["BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"] | None = None,
         ignore: tuple[int, float] | None = None,
         labels: Pairs[Value, Value] | None = None,
-    ) -> Queued[Any]:
+    ) -> Queued[int]:
         """Queue TS.ADD; arguments and result as awaited."""
         return self._queue(
             TS_ADD,
@@ -1376,12 +1662,12 @@ class QueuedTimeseriesCommands(QueuedFace[S]):
         key: Key,
         /,
         *,
-        retention: int | None = None,
+        retention: Milliseconds | None = None,
         chunk_size: int | None = None,
         duplicate_policy: Literal["BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"] | None = None,
         ignore: tuple[int, float] | None = None,
         labels: Pairs[Value, Value] | None = None,
-    ) -> Queued[Any]:
+    ) -> Queued[bool]:
         """Queue TS.ALTER; arguments and result as awaited."""
         return self._queue(TS_ALTER, encode_ts_alter(key, retention, chunk_size, duplicate_policy, ignore, labels))
 
@@ -1390,13 +1676,13 @@ class QueuedTimeseriesCommands(QueuedFace[S]):
         key: Key,
         /,
         *,
-        retention: int | None = None,
+        retention: Milliseconds | None = None,
         encoding: Literal["COMPRESSED", "UNCOMPRESSED"] | None = None,
         chunk_size: int | None = None,
         duplicate_policy: Literal["BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"] | None = None,
         ignore: tuple[int, float] | None = None,
         labels: Pairs[Value, Value] | None = None,
-    ) -> Queued[Any]:
+    ) -> Queued[bool]:
         """Queue TS.CREATE; arguments and result as awaited."""
         return self._queue(
             TS_CREATE, encode_ts_create(key, retention, encoding, chunk_size, duplicate_policy, ignore, labels)
@@ -1407,29 +1693,13 @@ class QueuedTimeseriesCommands(QueuedFace[S]):
         sourcekey: Key,
         destkey: Key,
         /,
-        aggregator: Literal[
-            "avg",
-            "sum",
-            "min",
-            "max",
-            "range",
-            "count",
-            "first",
-            "last",
-            "std.p",
-            "std.s",
-            "var.p",
-            "var.s",
-            "twa",
-            "countnan",
-            "countall",
-        ],
-        bucketduration: int,
-        aligntimestamp: int | None = None,
-    ) -> Queued[Any]:
+        aggregator: Aggregator,
+        bucket_duration: Milliseconds,
+        align_timestamp: UnixMilliseconds | None = None,
+    ) -> Queued[bool]:
         """Queue TS.CREATERULE; arguments and result as awaited."""
         return self._queue(
-            TS_CREATERULE, encode_ts_createrule(sourcekey, destkey, aggregator, bucketduration, aligntimestamp)
+            TS_CREATERULE, encode_ts_createrule(sourcekey, destkey, aggregator, bucket_duration, align_timestamp)
         )
 
     def ts_decrby(
@@ -1438,14 +1708,14 @@ class QueuedTimeseriesCommands(QueuedFace[S]):
         /,
         subtrahend: float,
         *,
-        timestamp: Value | None = None,
-        retention: int | None = None,
+        timestamp: Timestamp | None = None,
+        retention: Milliseconds | None = None,
         encoding: Literal["COMPRESSED", "UNCOMPRESSED"] | None = None,
         chunk_size: int | None = None,
         duplicate_policy: Literal["BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"] | None = None,
         ignore: tuple[int, float] | None = None,
         labels: Pairs[Value, Value] | None = None,
-    ) -> Queued[Any]:
+    ) -> Queued[int]:
         """Queue TS.DECRBY; arguments and result as awaited."""
         return self._queue(
             TS_DECRBY,
@@ -1454,15 +1724,15 @@ class QueuedTimeseriesCommands(QueuedFace[S]):
             ),
         )
 
-    def ts_del(self, key: Key, /, fromtimestamp: int, totimestamp: int) -> Queued[Any]:
+    def ts_del(self, key: Key, /, from_time: UnixMilliseconds, to_time: UnixMilliseconds) -> Queued[int]:
         """Queue TS.DEL; arguments and result as awaited."""
-        return self._queue(TS_DEL, ("TS.DEL", key, fromtimestamp, totimestamp))
+        return self._queue(TS_DEL, ("TS.DEL", key, _a.unix_milliseconds(from_time), _a.unix_milliseconds(to_time)))
 
-    def ts_deleterule(self, sourcekey: Key, destkey: Key, /) -> Queued[Any]:
+    def ts_deleterule(self, sourcekey: Key, destkey: Key, /) -> Queued[bool]:
         """Queue TS.DELETERULE; arguments and result as awaited."""
         return self._queue(TS_DELETERULE, ("TS.DELETERULE", sourcekey, destkey))
 
-    def ts_get(self, key: Key, /, *, latest: bool = False) -> Queued[Any]:
+    def ts_get(self, key: Key, /, *, latest: bool = False) -> Queued[tuple[int, float] | None]:
         """Queue TS.GET; arguments and result as awaited."""
         return self._queue(TS_GET, encode_ts_get(key, latest))
 
@@ -1472,77 +1742,249 @@ class QueuedTimeseriesCommands(QueuedFace[S]):
         /,
         addend: float,
         *,
-        timestamp: Value | None = None,
-        retention: int | None = None,
+        timestamp: Timestamp | None = None,
+        retention: Milliseconds | None = None,
         encoding: Literal["COMPRESSED", "UNCOMPRESSED"] | None = None,
         chunk_size: int | None = None,
         duplicate_policy: Literal["BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"] | None = None,
         ignore: tuple[int, float] | None = None,
         labels: Pairs[Value, Value] | None = None,
-    ) -> Queued[Any]:
+    ) -> Queued[int]:
         """Queue TS.INCRBY; arguments and result as awaited."""
         return self._queue(
             TS_INCRBY,
             encode_ts_incrby(key, addend, timestamp, retention, encoding, chunk_size, duplicate_policy, ignore, labels),
         )
 
-    def ts_info(self, key: Key, /, *, debug: bool = False) -> Queued[Any]:
+    def ts_info(self, key: Key, /, *, debug: bool = False) -> Queued[SeriesInfo[S]]:
         """Queue TS.INFO; arguments and result as awaited."""
         return self._queue(TS_INFO, encode_ts_info(key, debug))
 
-    def ts_madd(self, *ktvs: tuple[Key, Value, float]) -> Queued[Any]:
+    def ts_madd(self, samples: Many[tuple[Key, Timestamp, float]]) -> Queued[list[int | ServerError]]:
         """Queue TS.MADD; arguments and result as awaited."""
-        return self._queue(TS_MADD, encode_ts_madd(ktvs))
+        return self._queue(TS_MADD, encode_ts_madd(samples))
 
     def ts_mget(
         self,
-        *filterexprs: Value,
+        *filters: Value | Many[Value],
         latest: bool = False,
         withlabels: bool = False,
         selected_labels: Many[Value] | None = None,
-    ) -> Queued[Any]:
+    ) -> Queued[dict[S, SeriesSample[S]]]:
         """Queue TS.MGET; arguments and result as awaited."""
-        return self._queue(TS_MGET, encode_ts_mget(filterexprs, latest, withlabels, selected_labels))
+        return self._queue(TS_MGET, encode_ts_mget(_a.spread(filters), latest, withlabels, selected_labels))
 
-    def ts_mrange(self, fromtimestamp: Value, totimestamp: Value, *args: Value) -> Queued[Any]:
+    @overload
+    def ts_mrange(
+        self,
+        from_time: Timestamp,
+        to_time: Timestamp,
+        *filters: Value | Many[Value],
+        latest: bool = False,
+        filter_by_ts: Many[Timestamp] | None = None,
+        filter_by_value: tuple[float, float] | None = None,
+        withlabels: bool = False,
+        selected_labels: Many[Value] | None = None,
+        count: int | None = None,
+        aggregation: Aggregator | None = None,
+        aggregations: Many[Aggregator],
+        bucket_duration: Milliseconds | None = None,
+        align: Timestamp | None = None,
+        bucket_timestamp: Literal["start", "-", "end", "+", "mid", "~"] | None = None,
+        empty: bool = False,
+        groupby: tuple[Value, Aggregator] | None = None,
+        excludeempty: bool = False,
+    ) -> Queued[dict[S, SeriesRows[S]]]: ...
+
+    @overload
+    def ts_mrange(
+        self,
+        from_time: Timestamp,
+        to_time: Timestamp,
+        *filters: Value | Many[Value],
+        latest: bool = False,
+        filter_by_ts: Many[Timestamp] | None = None,
+        filter_by_value: tuple[float, float] | None = None,
+        withlabels: bool = False,
+        selected_labels: Many[Value] | None = None,
+        count: int | None = None,
+        aggregation: Aggregator | None = None,
+        aggregations: None = None,
+        bucket_duration: Milliseconds | None = None,
+        align: Timestamp | None = None,
+        bucket_timestamp: Literal["start", "-", "end", "+", "mid", "~"] | None = None,
+        empty: bool = False,
+        groupby: tuple[Value, Aggregator] | None = None,
+        excludeempty: bool = False,
+    ) -> Queued[dict[S, Series[S]]]: ...
+
+    def ts_mrange(
+        self,
+        from_time: Timestamp,
+        to_time: Timestamp,
+        *filters: Value | Many[Value],
+        latest: bool = False,
+        filter_by_ts: Many[Timestamp] | None = None,
+        filter_by_value: tuple[float, float] | None = None,
+        withlabels: bool = False,
+        selected_labels: Many[Value] | None = None,
+        count: int | None = None,
+        aggregation: Aggregator | None = None,
+        aggregations: Many[Aggregator] | None = None,
+        bucket_duration: Milliseconds | None = None,
+        align: Timestamp | None = None,
+        bucket_timestamp: Literal["start", "-", "end", "+", "mid", "~"] | None = None,
+        empty: bool = False,
+        groupby: tuple[Value, Aggregator] | None = None,
+        excludeempty: bool = False,
+    ) -> Queued[dict[S, SeriesRows[S]] | dict[S, Series[S]]]:
         """Queue TS.MRANGE; arguments and result as awaited."""
-        return self._queue(TS_MRANGE, encode_ts_mrange(fromtimestamp, totimestamp, args))
+        words = encode_ts_mrange(
+            from_time,
+            to_time,
+            filters,
+            latest,
+            filter_by_ts,
+            filter_by_value,
+            withlabels,
+            selected_labels,
+            count,
+            aggregation,
+            aggregations,
+            bucket_duration,
+            align,
+            bucket_timestamp,
+            empty,
+            groupby,
+            excludeempty,
+        )
+        if aggregations is not None:
+            return self._queue(TS_MRANGE_AGGREGATIONS, words)
+        if groupby is not None and withlabels:
+            return self._queue(TS_MRANGE_GROUPBY_WITHLABELS, words)
+        return self._queue(TS_MRANGE, words)
 
-    def ts_mrevrange(self, fromtimestamp: Value, totimestamp: Value, *args: Value) -> Queued[Any]:
+    @overload
+    def ts_mrevrange(
+        self,
+        from_time: Timestamp,
+        to_time: Timestamp,
+        *filters: Value | Many[Value],
+        latest: bool = False,
+        filter_by_ts: Many[Timestamp] | None = None,
+        filter_by_value: tuple[float, float] | None = None,
+        withlabels: bool = False,
+        selected_labels: Many[Value] | None = None,
+        count: int | None = None,
+        aggregation: Aggregator | None = None,
+        aggregations: Many[Aggregator],
+        bucket_duration: Milliseconds | None = None,
+        align: Timestamp | None = None,
+        bucket_timestamp: Literal["start", "-", "end", "+", "mid", "~"] | None = None,
+        empty: bool = False,
+        groupby: tuple[Value, Aggregator] | None = None,
+        excludeempty: bool = False,
+    ) -> Queued[dict[S, SeriesRows[S]]]: ...
+
+    @overload
+    def ts_mrevrange(
+        self,
+        from_time: Timestamp,
+        to_time: Timestamp,
+        *filters: Value | Many[Value],
+        latest: bool = False,
+        filter_by_ts: Many[Timestamp] | None = None,
+        filter_by_value: tuple[float, float] | None = None,
+        withlabels: bool = False,
+        selected_labels: Many[Value] | None = None,
+        count: int | None = None,
+        aggregation: Aggregator | None = None,
+        aggregations: None = None,
+        bucket_duration: Milliseconds | None = None,
+        align: Timestamp | None = None,
+        bucket_timestamp: Literal["start", "-", "end", "+", "mid", "~"] | None = None,
+        empty: bool = False,
+        groupby: tuple[Value, Aggregator] | None = None,
+        excludeempty: bool = False,
+    ) -> Queued[dict[S, Series[S]]]: ...
+
+    def ts_mrevrange(
+        self,
+        from_time: Timestamp,
+        to_time: Timestamp,
+        *filters: Value | Many[Value],
+        latest: bool = False,
+        filter_by_ts: Many[Timestamp] | None = None,
+        filter_by_value: tuple[float, float] | None = None,
+        withlabels: bool = False,
+        selected_labels: Many[Value] | None = None,
+        count: int | None = None,
+        aggregation: Aggregator | None = None,
+        aggregations: Many[Aggregator] | None = None,
+        bucket_duration: Milliseconds | None = None,
+        align: Timestamp | None = None,
+        bucket_timestamp: Literal["start", "-", "end", "+", "mid", "~"] | None = None,
+        empty: bool = False,
+        groupby: tuple[Value, Aggregator] | None = None,
+        excludeempty: bool = False,
+    ) -> Queued[dict[S, SeriesRows[S]] | dict[S, Series[S]]]:
         """Queue TS.MREVRANGE; arguments and result as awaited."""
-        return self._queue(TS_MREVRANGE, encode_ts_mrevrange(fromtimestamp, totimestamp, args))
+        words = encode_ts_mrevrange(
+            from_time,
+            to_time,
+            filters,
+            latest,
+            filter_by_ts,
+            filter_by_value,
+            withlabels,
+            selected_labels,
+            count,
+            aggregation,
+            aggregations,
+            bucket_duration,
+            align,
+            bucket_timestamp,
+            empty,
+            groupby,
+            excludeempty,
+        )
+        if aggregations is not None:
+            return self._queue(TS_MREVRANGE_AGGREGATIONS, words)
+        if groupby is not None and withlabels:
+            return self._queue(TS_MREVRANGE_GROUPBY_WITHLABELS, words)
+        return self._queue(TS_MREVRANGE, words)
 
     def ts_nrange(
         self,
         keys: Key | Many[Key],
-        fromtimestamp: Value,
-        totimestamp: Value,
+        from_time: Timestamp,
+        to_time: Timestamp,
         *,
         latest: bool = False,
-        filter_by_ts: Many[int] | None = None,
+        filter_by_ts: Many[Timestamp] | None = None,
         filter_by_value: tuple[float, float] | None = None,
         count: int | None = None,
-        align: Value | None = None,
-        aggregation: Value | None = None,
-        bucketduration: int | None = None,
-        buckettimestamp: Literal["start", "-", "end", "+", "mid", "~"] | None = None,
+        aggregation: Aggregator | Many[str] | None = None,
+        bucket_duration: Milliseconds | None = None,
+        align: Timestamp | None = None,
+        bucket_timestamp: Literal["start", "-", "end", "+", "mid", "~"] | None = None,
         empty: bool = False,
-    ) -> Queued[Any]:
+    ) -> Queued[list[tuple[int, list[float]]]]:
         """Queue TS.NRANGE; arguments and result as awaited."""
         return self._queue(
             TS_NRANGE,
             encode_ts_nrange(
-                _a.several(keys),
-                fromtimestamp,
-                totimestamp,
+                keys,
+                from_time,
+                to_time,
                 latest,
                 filter_by_ts,
                 filter_by_value,
                 count,
-                align,
                 aggregation,
-                bucketduration,
-                buckettimestamp,
+                bucket_duration,
+                align,
+                bucket_timestamp,
                 empty,
             ),
         )
@@ -1550,128 +1992,211 @@ class QueuedTimeseriesCommands(QueuedFace[S]):
     def ts_nrevrange(
         self,
         keys: Key | Many[Key],
-        fromtimestamp: Value,
-        totimestamp: Value,
+        from_time: Timestamp,
+        to_time: Timestamp,
         *,
         latest: bool = False,
-        filter_by_ts: Many[int] | None = None,
+        filter_by_ts: Many[Timestamp] | None = None,
         filter_by_value: tuple[float, float] | None = None,
         count: int | None = None,
-        align: Value | None = None,
-        aggregation: Value | None = None,
-        bucketduration: int | None = None,
-        buckettimestamp: Literal["start", "-", "end", "+", "mid", "~"] | None = None,
+        aggregation: Aggregator | Many[str] | None = None,
+        bucket_duration: Milliseconds | None = None,
+        align: Timestamp | None = None,
+        bucket_timestamp: Literal["start", "-", "end", "+", "mid", "~"] | None = None,
         empty: bool = False,
-    ) -> Queued[Any]:
+    ) -> Queued[list[tuple[int, list[float]]]]:
         """Queue TS.NREVRANGE; arguments and result as awaited."""
         return self._queue(
             TS_NREVRANGE,
             encode_ts_nrevrange(
-                _a.several(keys),
-                fromtimestamp,
-                totimestamp,
+                keys,
+                from_time,
+                to_time,
                 latest,
                 filter_by_ts,
                 filter_by_value,
                 count,
-                align,
                 aggregation,
-                bucketduration,
-                buckettimestamp,
+                bucket_duration,
+                align,
+                bucket_timestamp,
                 empty,
             ),
         )
 
-    def ts_queryindex(self, *filterexprs: Value) -> Queued[Any]:
+    def ts_queryindex(self, *filters: Value | Many[Value]) -> Queued[set[S]]:
         """Queue TS.QUERYINDEX; arguments and result as awaited."""
-        return self._queue(TS_QUERYINDEX, encode_ts_queryindex(filterexprs))
+        return self._queue(TS_QUERYINDEX, encode_ts_queryindex(_a.spread(filters)))
 
-    def ts_querylabels(
-        self, *, labels: bool = False, values: Value | None = None, filter: Many[Value] | None = None
-    ) -> Queued[Any]:
+    def ts_querylabels(self, label: Value | None = None, *, filter: Many[Value] | None = None) -> Queued[set[S]]:
         """Queue TS.QUERYLABELS; arguments and result as awaited."""
-        return self._queue(TS_QUERYLABELS, encode_ts_querylabels(labels, values, filter))
+        return self._queue(TS_QUERYLABELS, encode_ts_querylabels(label, filter))
+
+    @overload
+    def ts_range(
+        self,
+        key: Key,
+        /,
+        from_time: Timestamp,
+        to_time: Timestamp,
+        *,
+        latest: bool = False,
+        filter_by_ts: Many[Timestamp] | None = None,
+        filter_by_value: tuple[float, float] | None = None,
+        count: int | None = None,
+        aggregation: Aggregator | None = None,
+        aggregations: Many[Aggregator],
+        bucket_duration: Milliseconds | None = None,
+        align: Timestamp | None = None,
+        bucket_timestamp: Literal["start", "-", "end", "+", "mid", "~"] | None = None,
+        empty: bool = False,
+    ) -> Queued[list[tuple[int, list[float]]]]: ...
+
+    @overload
+    def ts_range(
+        self,
+        key: Key,
+        /,
+        from_time: Timestamp,
+        to_time: Timestamp,
+        *,
+        latest: bool = False,
+        filter_by_ts: Many[Timestamp] | None = None,
+        filter_by_value: tuple[float, float] | None = None,
+        count: int | None = None,
+        aggregation: Aggregator | None = None,
+        aggregations: None = None,
+        bucket_duration: Milliseconds | None = None,
+        align: Timestamp | None = None,
+        bucket_timestamp: Literal["start", "-", "end", "+", "mid", "~"] | None = None,
+        empty: bool = False,
+    ) -> Queued[list[tuple[int, float]]]: ...
 
     def ts_range(
         self,
         key: Key,
         /,
-        fromtimestamp: Value,
-        totimestamp: Value,
+        from_time: Timestamp,
+        to_time: Timestamp,
         *,
         latest: bool = False,
-        filter_by_ts: Many[int] | None = None,
+        filter_by_ts: Many[Timestamp] | None = None,
         filter_by_value: tuple[float, float] | None = None,
         count: int | None = None,
-        align: Value | None = None,
-        aggregation: Value | None = None,
-        bucketduration: int | None = None,
-        buckettimestamp: Literal["start", "-", "end", "+", "mid", "~"] | None = None,
+        aggregation: Aggregator | None = None,
+        aggregations: Many[Aggregator] | None = None,
+        bucket_duration: Milliseconds | None = None,
+        align: Timestamp | None = None,
+        bucket_timestamp: Literal["start", "-", "end", "+", "mid", "~"] | None = None,
         empty: bool = False,
-    ) -> Queued[Any]:
+    ) -> Queued[list[tuple[int, list[float]]] | list[tuple[int, float]]]:
         """Queue TS.RANGE; arguments and result as awaited."""
-        return self._queue(
-            TS_RANGE,
-            encode_ts_range(
-                key,
-                fromtimestamp,
-                totimestamp,
-                latest,
-                filter_by_ts,
-                filter_by_value,
-                count,
-                align,
-                aggregation,
-                bucketduration,
-                buckettimestamp,
-                empty,
-            ),
+        words = encode_ts_range(
+            key,
+            from_time,
+            to_time,
+            latest,
+            filter_by_ts,
+            filter_by_value,
+            count,
+            aggregation,
+            aggregations,
+            bucket_duration,
+            align,
+            bucket_timestamp,
+            empty,
         )
+        if aggregations is not None:
+            return self._queue(TS_RANGE_AGGREGATIONS, words)
+        return self._queue(TS_RANGE, words)
 
     def ts_read(
         self,
         key: Key,
         /,
-        timestamp: Value,
+        timestamp: Timestamp,
         *,
-        block: tuple[Milliseconds, int] | None = None,
+        block: Milliseconds | None = None,
+        min_count: int | None = None,
         max_count: int | None = None,
-    ) -> Queued[Any]:
+    ) -> Queued[list[tuple[int, float]]]:
         """Queue TS.READ; arguments and result as awaited."""
-        return self._queue(TS_READ, encode_ts_read(key, timestamp, block, max_count))
+        return self._queue(TS_READ, encode_ts_read(key, timestamp, block, min_count, max_count))
+
+    @overload
+    def ts_revrange(
+        self,
+        key: Key,
+        /,
+        from_time: Timestamp,
+        to_time: Timestamp,
+        *,
+        latest: bool = False,
+        filter_by_ts: Many[Timestamp] | None = None,
+        filter_by_value: tuple[float, float] | None = None,
+        count: int | None = None,
+        aggregation: Aggregator | None = None,
+        aggregations: Many[Aggregator],
+        bucket_duration: Milliseconds | None = None,
+        align: Timestamp | None = None,
+        bucket_timestamp: Literal["start", "-", "end", "+", "mid", "~"] | None = None,
+        empty: bool = False,
+    ) -> Queued[list[tuple[int, list[float]]]]: ...
+
+    @overload
+    def ts_revrange(
+        self,
+        key: Key,
+        /,
+        from_time: Timestamp,
+        to_time: Timestamp,
+        *,
+        latest: bool = False,
+        filter_by_ts: Many[Timestamp] | None = None,
+        filter_by_value: tuple[float, float] | None = None,
+        count: int | None = None,
+        aggregation: Aggregator | None = None,
+        aggregations: None = None,
+        bucket_duration: Milliseconds | None = None,
+        align: Timestamp | None = None,
+        bucket_timestamp: Literal["start", "-", "end", "+", "mid", "~"] | None = None,
+        empty: bool = False,
+    ) -> Queued[list[tuple[int, float]]]: ...
 
     def ts_revrange(
         self,
         key: Key,
         /,
-        fromtimestamp: Value,
-        totimestamp: Value,
+        from_time: Timestamp,
+        to_time: Timestamp,
         *,
         latest: bool = False,
-        filter_by_ts: Many[int] | None = None,
+        filter_by_ts: Many[Timestamp] | None = None,
         filter_by_value: tuple[float, float] | None = None,
         count: int | None = None,
-        align: Value | None = None,
-        aggregation: Value | None = None,
-        bucketduration: int | None = None,
-        buckettimestamp: Literal["start", "-", "end", "+", "mid", "~"] | None = None,
+        aggregation: Aggregator | None = None,
+        aggregations: Many[Aggregator] | None = None,
+        bucket_duration: Milliseconds | None = None,
+        align: Timestamp | None = None,
+        bucket_timestamp: Literal["start", "-", "end", "+", "mid", "~"] | None = None,
         empty: bool = False,
-    ) -> Queued[Any]:
+    ) -> Queued[list[tuple[int, list[float]]] | list[tuple[int, float]]]:
         """Queue TS.REVRANGE; arguments and result as awaited."""
-        return self._queue(
-            TS_REVRANGE,
-            encode_ts_revrange(
-                key,
-                fromtimestamp,
-                totimestamp,
-                latest,
-                filter_by_ts,
-                filter_by_value,
-                count,
-                align,
-                aggregation,
-                bucketduration,
-                buckettimestamp,
-                empty,
-            ),
+        words = encode_ts_revrange(
+            key,
+            from_time,
+            to_time,
+            latest,
+            filter_by_ts,
+            filter_by_value,
+            count,
+            aggregation,
+            aggregations,
+            bucket_duration,
+            align,
+            bucket_timestamp,
+            empty,
         )
+        if aggregations is not None:
+            return self._queue(TS_REVRANGE_AGGREGATIONS, words)
+        return self._queue(TS_REVRANGE, words)

@@ -3,20 +3,31 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final, Literal, overload
 
 from redpoll import arguments as _a
+from redpoll import decoders as d
 from redpoll.faces import AwaitedFace, Queued, QueuedFace
 from redpoll.spec import KeyRange, Spec
-from redpoll.types import Arg, Key, Pairs, S, Value
+from redpoll.types import Arg, Key, Pairs, S, Text, Value
 
-TOPK_ADD: Final[Spec[Any]] = Spec("TOPK.ADD", keys=(KeyRange(1, 1),))
-TOPK_COUNT: Final[Spec[Any]] = Spec("TOPK.COUNT", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
-TOPK_INCRBY: Final[Spec[Any]] = Spec("TOPK.INCRBY", keys=(KeyRange(1, 1),))
-TOPK_INFO: Final[Spec[Any]] = Spec("TOPK.INFO", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
-TOPK_LIST: Final[Spec[Any]] = Spec("TOPK.LIST", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
-TOPK_QUERY: Final[Spec[Any]] = Spec("TOPK.QUERY", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
-TOPK_RESERVE: Final[Spec[Any]] = Spec("TOPK.RESERVE", keys=(KeyRange(1, 1),))
+if TYPE_CHECKING:
+    from redpoll.records.probabilistic import TopKInfo
+
+TOPK_ADD: Final[Spec[list[Text | None]]] = Spec("TOPK.ADD", keys=(KeyRange(1, 1),))
+TOPK_COUNT: Final[Spec[list[int]]] = Spec("TOPK.COUNT", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
+TOPK_INCRBY: Final[Spec[list[Text | None]]] = Spec("TOPK.INCRBY", keys=(KeyRange(1, 1),))
+TOPK_INFO: Final[Spec[TopKInfo]] = Spec(
+    "TOPK.INFO", lambda reply: d.probabilistic.topk_info(reply), keys=(KeyRange(1, 1),), replay=True, cacheable=True
+)
+TOPK_LIST: Final[Spec[list[Text]]] = Spec("TOPK.LIST", keys=(KeyRange(1, 1),), replay=True, cacheable=True)
+TOPK_LIST_WITHCOUNT: Final[Spec[list[tuple[Text, int]]]] = Spec(
+    "TOPK.LIST", d.pairs_of(None, None), keys=(KeyRange(1, 1),), replay=True, cacheable=True
+)
+TOPK_QUERY: Final[Spec[list[bool]]] = Spec(
+    "TOPK.QUERY", d.list_of(d.flag), keys=(KeyRange(1, 1),), replay=True, cacheable=True
+)
+TOPK_RESERVE: Final[Spec[bool]] = Spec("TOPK.RESERVE", d.ok, keys=(KeyRange(1, 1),))
 
 
 def encode_topk_add(key: Key, items: tuple[Value, ...]) -> tuple[Arg, ...]:
@@ -60,13 +71,13 @@ def encode_topk_query(key: Key, items: tuple[Value, ...]) -> tuple[Arg, ...]:
     return ("TOPK.QUERY", key, *items)
 
 
-def encode_topk_reserve(key: Key, topk: int, params: tuple[int, int, float] | None) -> tuple[Arg, ...]:
+def encode_topk_reserve(key: Key, k: int, width: int | None, depth: int | None, decay: float | None) -> tuple[Arg, ...]:
     """Return the words of TOPK.RESERVE."""
-    words: list[Arg] = ["TOPK.RESERVE", key, topk]
-    if params is not None:
-        if _a.no_tuple(params, 3):
-            raise _a.not_a_tuple("TOPK.RESERVE", "params", 3)
-        words += (params[0], params[1], params[2])
+    if _a.count({width is not None, depth is not None, decay is not None}) != 1:
+        raise _a.all_or_none("TOPK.RESERVE", ("width", "depth", "decay"))
+    words: list[Arg] = ["TOPK.RESERVE", key, k]
+    if width is not None and depth is not None and (decay is not None):
+        words += (width, depth, decay)
     return tuple(words)
 
 
@@ -75,7 +86,7 @@ class TopkCommands(AwaitedFace[S]):
 
     __slots__ = ()
 
-    async def topk_add(self, key: Key, /, *items: Value) -> Any:
+    async def topk_add(self, key: Key, /, *items: Value) -> list[S | None]:
         """Count one occurrence of each item and return which items were pushed off the list.
 
         ``TOPK.ADD key item [item ...]``
@@ -85,7 +96,7 @@ class TopkCommands(AwaitedFace[S]):
             items: any number of them: text, bytes or a number.
 
         Returns:
-            ``Any``
+            ``list[S | None]``
 
         Complexity: O(n * k).
         Since RedisBloom 2.0.0.
@@ -94,7 +105,7 @@ class TopkCommands(AwaitedFace[S]):
         """
         return await self._run(TOPK_ADD, encode_topk_add(key, items))
 
-    async def topk_count(self, key: Key, /, *items: Value) -> Any:
+    async def topk_count(self, key: Key, /, *items: Value) -> list[int]:
         """Estimate how often each item was seen, which may be too low.
 
         ``TOPK.COUNT key item [item ...]``
@@ -104,7 +115,7 @@ class TopkCommands(AwaitedFace[S]):
             items: any number of them: text, bytes or a number.
 
         Returns:
-            ``Any``
+            ``list[int]``
 
         Complexity: O(n).
         Since RedisBloom 2.0.0.
@@ -114,7 +125,7 @@ class TopkCommands(AwaitedFace[S]):
         """
         return await self._run(TOPK_COUNT, encode_topk_count(key, items))
 
-    async def topk_incrby(self, key: Key, /, mapping: Pairs[Value, int]) -> Any:
+    async def topk_incrby(self, key: Key, /, mapping: Pairs[Value, int]) -> list[S | None]:
         """Count several occurrences of each item and return which items were pushed off the list.
 
         ``TOPK.INCRBY key item increment [item increment ...]``
@@ -124,7 +135,7 @@ class TopkCommands(AwaitedFace[S]):
             mapping: a mapping.
 
         Returns:
-            ``Any``
+            ``list[S | None]``
 
         Complexity: O(n * k * incr).
         Since RedisBloom 2.0.0.
@@ -133,7 +144,7 @@ class TopkCommands(AwaitedFace[S]):
         """
         return await self._run(TOPK_INCRBY, encode_topk_incrby(key, mapping))
 
-    async def topk_info(self, key: Key, /) -> Any:
+    async def topk_info(self, key: Key, /) -> TopKInfo:
         """Return list size, width, depth and decay of a Top-K structure.
 
         ``TOPK.INFO key``
@@ -142,7 +153,7 @@ class TopkCommands(AwaitedFace[S]):
             key: a key, as text or bytes.
 
         Returns:
-            ``Any``
+            ``TopKInfo``
 
         Complexity: O(1).
         Since RedisBloom 2.0.0.
@@ -151,7 +162,16 @@ class TopkCommands(AwaitedFace[S]):
         """
         return await self._run(TOPK_INFO, ("TOPK.INFO", key))
 
-    async def topk_list(self, key: Key, /, *, withcount: bool = False) -> Any:
+    @overload
+    async def topk_list(self, key: Key, /, *, withcount: Literal[True]) -> list[tuple[S, int]]: ...
+
+    @overload
+    async def topk_list(self, key: Key, /, *, withcount: Literal[False] = False) -> list[S]: ...
+
+    @overload
+    async def topk_list(self, key: Key, /, *, withcount: bool = False) -> list[tuple[S, int]] | list[S]: ...
+
+    async def topk_list(self, key: Key, /, *, withcount: bool = False) -> list[tuple[S, int]] | list[S]:
         """Return the most frequent items in descending order, with their counts on request.
 
         ``TOPK.LIST key [WITHCOUNT]``
@@ -161,16 +181,20 @@ class TopkCommands(AwaitedFace[S]):
             withcount: add ``WITHCOUNT``.
 
         Returns:
-            ``Any``
+            ``list[tuple[S, int]]`` with ``withcount``;
+            else ``list[S]``.
 
         Complexity: O(k*log(k)).
         Since RedisBloom 2.0.0.
         See https://redis.io/docs/latest/commands/topk.list/
         Not yet confirmed on a live server.
         """
-        return await self._run(TOPK_LIST, encode_topk_list(key, withcount))
+        words = encode_topk_list(key, withcount)
+        if withcount:
+            return await self._run(TOPK_LIST_WITHCOUNT, words)
+        return await self._run(TOPK_LIST, words)
 
-    async def topk_query(self, key: Key, /, *items: Value) -> Any:
+    async def topk_query(self, key: Key, /, *items: Value) -> list[bool]:
         """Tell for each item whether it is among the most frequent ones.
 
         ``TOPK.QUERY key item [item ...]``
@@ -180,7 +204,7 @@ class TopkCommands(AwaitedFace[S]):
             items: any number of them: text, bytes or a number.
 
         Returns:
-            ``Any``
+            ``list[bool]``
 
         Complexity: O(n).
         Since RedisBloom 2.0.0.
@@ -189,25 +213,29 @@ class TopkCommands(AwaitedFace[S]):
         """
         return await self._run(TOPK_QUERY, encode_topk_query(key, items))
 
-    async def topk_reserve(self, key: Key, /, topk: int, *, params: tuple[int, int, float] | None = None) -> Any:
+    async def topk_reserve(
+        self, key: Key, /, k: int, *, width: int | None = None, depth: int | None = None, decay: float | None = None
+    ) -> bool:
         """Set up an empty Top-K structure for a number of items; fail if the key exists.
 
         ``TOPK.RESERVE key topk [width depth decay]``
 
         Args:
             key: a key, as text or bytes.
-            topk: a whole number.
-            params: ``tuple[int, int, float]``.
+            k: a whole number.
+            width: a whole number.
+            depth: a whole number.
+            decay: a number.
 
         Returns:
-            ``Any``
+            ``bool``
 
         Complexity: O(1).
         Since RedisBloom 2.0.0.
         See https://redis.io/docs/latest/commands/topk.reserve/
         Not yet confirmed on a live server.
         """
-        return await self._run(TOPK_RESERVE, encode_topk_reserve(key, topk, params))
+        return await self._run(TOPK_RESERVE, encode_topk_reserve(key, k, width, depth, decay))
 
 
 class QueuedTopkCommands(QueuedFace[S]):
@@ -215,30 +243,44 @@ class QueuedTopkCommands(QueuedFace[S]):
 
     __slots__ = ()
 
-    def topk_add(self, key: Key, /, *items: Value) -> Queued[Any]:
+    def topk_add(self, key: Key, /, *items: Value) -> Queued[list[S | None]]:
         """Queue TOPK.ADD; arguments and result as awaited."""
         return self._queue(TOPK_ADD, encode_topk_add(key, items))
 
-    def topk_count(self, key: Key, /, *items: Value) -> Queued[Any]:
+    def topk_count(self, key: Key, /, *items: Value) -> Queued[list[int]]:
         """Queue TOPK.COUNT; arguments and result as awaited."""
         return self._queue(TOPK_COUNT, encode_topk_count(key, items))
 
-    def topk_incrby(self, key: Key, /, mapping: Pairs[Value, int]) -> Queued[Any]:
+    def topk_incrby(self, key: Key, /, mapping: Pairs[Value, int]) -> Queued[list[S | None]]:
         """Queue TOPK.INCRBY; arguments and result as awaited."""
         return self._queue(TOPK_INCRBY, encode_topk_incrby(key, mapping))
 
-    def topk_info(self, key: Key, /) -> Queued[Any]:
+    def topk_info(self, key: Key, /) -> Queued[TopKInfo]:
         """Queue TOPK.INFO; arguments and result as awaited."""
         return self._queue(TOPK_INFO, ("TOPK.INFO", key))
 
-    def topk_list(self, key: Key, /, *, withcount: bool = False) -> Queued[Any]:
-        """Queue TOPK.LIST; arguments and result as awaited."""
-        return self._queue(TOPK_LIST, encode_topk_list(key, withcount))
+    @overload
+    def topk_list(self, key: Key, /, *, withcount: Literal[True]) -> Queued[list[tuple[S, int]]]: ...
 
-    def topk_query(self, key: Key, /, *items: Value) -> Queued[Any]:
+    @overload
+    def topk_list(self, key: Key, /, *, withcount: Literal[False] = False) -> Queued[list[S]]: ...
+
+    @overload
+    def topk_list(self, key: Key, /, *, withcount: bool = False) -> Queued[list[tuple[S, int]] | list[S]]: ...
+
+    def topk_list(self, key: Key, /, *, withcount: bool = False) -> Queued[list[tuple[S, int]] | list[S]]:
+        """Queue TOPK.LIST; arguments and result as awaited."""
+        words = encode_topk_list(key, withcount)
+        if withcount:
+            return self._queue(TOPK_LIST_WITHCOUNT, words)
+        return self._queue(TOPK_LIST, words)
+
+    def topk_query(self, key: Key, /, *items: Value) -> Queued[list[bool]]:
         """Queue TOPK.QUERY; arguments and result as awaited."""
         return self._queue(TOPK_QUERY, encode_topk_query(key, items))
 
-    def topk_reserve(self, key: Key, /, topk: int, *, params: tuple[int, int, float] | None = None) -> Queued[Any]:
+    def topk_reserve(
+        self, key: Key, /, k: int, *, width: int | None = None, depth: int | None = None, decay: float | None = None
+    ) -> Queued[bool]:
         """Queue TOPK.RESERVE; arguments and result as awaited."""
-        return self._queue(TOPK_RESERVE, encode_topk_reserve(key, topk, params))
+        return self._queue(TOPK_RESERVE, encode_topk_reserve(key, k, width, depth, decay))

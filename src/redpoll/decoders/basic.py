@@ -9,10 +9,11 @@ combinator, a part that is None is taken as it is.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache, partial
 from typing import Any, Final, TypeVar
 
-from redpoll.spec import Decoder
-from redpoll.types import Text
+from redpoll.spec import Decoder, Spec
+from redpoll.types import Loads, Text
 
 A = TypeVar("A")
 K = TypeVar("K")
@@ -203,3 +204,19 @@ def _plain(value: Any) -> Any:
 def strings(reply: Any) -> list[str]:
     """Return a list, or a set, of server-made words, in the server's order."""
     return [to_str(item) for item in listed(reply)]
+
+
+def through(spec: Spec[A], loads: Loads | None) -> Spec[A]:
+    """Return a spec whose decoder, which takes ``loads``, turns JSON text into values by it."""
+    if loads is None:
+        return spec
+    try:
+        return _through(spec, loads)
+    except TypeError:  # what cannot be hashed cannot be remembered
+        return _through.__wrapped__(spec, loads)
+
+
+@lru_cache(maxsize=64)
+def _through(spec: Spec[A], loads: Loads) -> Spec[A]:
+    decode: Any = spec.decode
+    return spec.with_decoder(partial(decode, loads=loads))
