@@ -168,7 +168,7 @@ def lowered(
     faults: dict[str, str] = {}
     names = dict(aim.taken)
     constants: dict[tuple[str, str], str] = {}
-    for name, command in commands.items():
+    for name, command in overlay.dated(commands, over).items():
         entry = over.entry(name)
         if entry.exclude or (name in containers and entry.method is None):
             continue

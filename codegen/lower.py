@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .ir import Check, Each, LoweringError, Param, ParamKind, Step, When, Words
-from .naming import CONVERTERS, LOCALS, PAIR_KEYS, choice_type, is_count, leaf_type, plural, python_name
+from .naming import CONVERTERS, DURATIONS, LOCALS, PAIR_KEYS, choice_type, is_count, leaf_type, plural, python_name
 from .normalise import holds, normalise, without
 from .overlay import Entry
 from .spec import Argument, Command
@@ -95,8 +95,11 @@ class _Lowering:
         """Return the expression of a parameter's word: itself, or converted from a duration or a moment."""
         type_ = self._type(name)
         inner = type_.removeprefix("Many[").removesuffix("]")
-        converter = CONVERTERS.get(inner)
-        return f"_a.{converter}({expr or name})" if converter else (expr or name)
+        return self._converted(CONVERTERS.get(inner), name, expr or name)
+
+    def _converted(self, converter: str | None, name: str, expr: str) -> str:
+        told = f"{self.command.name!r}, {name!r}, " if converter in DURATIONS else ""
+        return expr if converter is None else f"_a.{converter}({told}{expr})"
 
     def _ordered(self) -> list[Param]:
         """Return the parameters in Python order: the overlay's, else positional ones first, in wire order."""
@@ -359,8 +362,7 @@ class _Lowering:
         name = self._param(label, f"tuple[{', '.join(kinds)}]", node, "keyword", "None")
         exprs: list[str] = []
         for index, kind in enumerate(kinds):
-            converter = CONVERTERS.get(kind)
-            exprs.append(f"_a.{converter}({name}[{index}])" if converter else f"{name}[{index}]")
+            exprs.append(self._converted(CONVERTERS.get(kind), name, f"{name}[{index}]"))
         check = self._check(f"_a.no_tuple({name}, {len(kinds)})", "not_a_tuple", name, len(kinds))
         return _Unit(f"{name} is not None", name, (check, Words((*token, *exprs))))
 

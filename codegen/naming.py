@@ -54,6 +54,9 @@ CONVERTERS: Final = {
 }
 """Parameter types whose value becomes another word, by a function of ``redpoll.arguments``."""
 
+DURATIONS: Final = frozenset({"seconds", "milliseconds"})
+"""Those of the functions that refuse some values, and so are told the command and the parameter."""
+
 
 def method_name(command: str) -> str:
     """Return the Python name of a command's method: ``"CLIENT LIST"`` → ``client_list``."""

@@ -13,6 +13,7 @@ The other keys:
 - ``exclude = true``: there is no such method; ``why`` says what to use instead.
 - ``method``: another method name.
 - ``arguments``: an argument tree, in redis-doc form, instead of the spec's.
+- ``since.TOKEN = {redis, valkey}``: which provider has a token since when, where the spec does not say so, or wrongly.
 - ``drop``: nodes, at any depth, that the signature leaves out.
 - ``params.NAME = {name, type, kind, default}``: patches of the parameter that the rules call NAME.
 - ``order``: the positional parameters, in Python order.
@@ -38,7 +39,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal, cast
 
@@ -46,7 +47,7 @@ import tomlkit
 
 from .fields import Fields, SpecError
 from .ir import ParamKind
-from .spec import Argument, Command, node_hash, read_arguments
+from .spec import PROVIDERS, Argument, Command, node_hash, read_arguments
 
 FOLDER: Final = Path(__file__).parent / "overlay"
 SUMMARIES: Final = "summaries.toml"
@@ -102,6 +103,7 @@ class Entry:
     order: tuple[str, ...] = ()
     literals: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
+    since: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     flatten: tuple[str, ...] = ()
     checks: tuple[tuple[str, str], ...] = ()
     variadic: bool = True
@@ -119,6 +121,7 @@ class Entry:
         parts = [f"params.{name}" for name in self.params] + [f"literals.{name}" for name in self.literals]
         parts += [f"flatten.{name}" for name in self.flatten]
         parts += [f"drop.{name}" for name in self.drop]
+        parts += [f"since.{token}" for token in self.since]
         parts += ["order"] if self.order else []
         return [part for part in parts if part not in self.used]
 
@@ -198,6 +201,9 @@ def _entry(name: str, table: object, file: str) -> Entry:
     entry.order = fields.texts("order")
     entry.literals = fields.texts("literals")
     entry.drop = fields.texts("drop")
+    if "since" in fields:
+        inner = fields.table("since")
+        entry.since = {token: _providers(value, file, f"{name}.since.{token}") for token, value in inner.items()}
     entry.flatten = fields.texts("flatten")
     entry.spread = fields.flag("spread")
     if "variadic" in fields:
@@ -228,6 +234,15 @@ def _param(value: object, file: str, place: str) -> ParamPatch:
     )
     fields.done()
     return patch
+
+
+def _providers(value: object, file: str, place: str) -> dict[str, str]:
+    fields = Fields(value, file, place)
+    found = {provider: fields.needed(provider) for provider in PROVIDERS if provider in fields}
+    fields.done()
+    if not found:
+        raise SpecError(file, place, f"one of {', '.join(PROVIDERS)} is needed")
+    return found
 
 
 def _refusal(value: object, file: str, place: str) -> tuple[str, str]:
@@ -266,6 +281,26 @@ def _reply(fields: Fields, file: str, name: str) -> tuple[ReplyCase, ...]:
     if any(case.when == () for case in cases[:-1]) or cases[-1].when:
         raise SpecError(file, f"{name}.reply", "the last case, and only that, has no 'when'")
     return tuple(cases)
+
+
+def dated(commands: Mapping[str, Command], overlay: Overlay) -> dict[str, Command]:
+    """Return the commands with what the overlay knows of their tokens' age."""
+    result = dict(commands)
+    for name, entry in overlay.entries.items():
+        if entry.since and name in commands:
+            result[name] = replace(commands[name], arguments=_dated(commands[name].arguments, entry))
+    return result
+
+
+def _dated(nodes: tuple[Argument, ...], entry: Entry) -> tuple[Argument, ...]:
+    found: list[Argument] = []
+    for node in nodes:
+        told = entry.since.get(node.token or "")
+        if told is not None:
+            entry.used.add(f"since.{node.token}")
+            node = replace(node, since=next(iter(told.values())), providers=told)
+        found.append(replace(node, arguments=_dated(node.arguments, entry)))
+    return tuple(found)
 
 
 def check(overlay: Overlay, commands: Mapping[str, Command], modules: Mapping[str, str], used: bool) -> None:

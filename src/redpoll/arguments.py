@@ -46,6 +46,11 @@ def no_token(value: object, tokens: tuple[str, ...]) -> bool:
     return not isinstance(value, str) or value.upper() not in tokens
 
 
+def no_digest(value: object) -> bool:
+    """Tell whether a value cannot be a digest: 16 characters of ASCII."""
+    return not isinstance(value, str | bytes) or len(value) != 16 or not value.isascii()
+
+
 def spread(values: Iterable[T | Many[T]]) -> list[T]:
     """Flatten ``*args`` of which each is one value or a collection of values."""
     flat: list[T] = []
@@ -85,16 +90,21 @@ def columns(pairs: Pairs[Arg, Arg]) -> list[Arg]:
     return [first for first, _ in items] + [second for _, second in items]
 
 
-def seconds(value: int | dt.timedelta) -> Value:
+def seconds(command: str, name: str, value: int | dt.timedelta) -> Value:
     """Return a duration in whole seconds.
 
     Raises:
         UsageError: a timedelta that is not a whole number of seconds.
     """
-    return value if not isinstance(value, dt.timedelta) else _whole(value, _SECOND, "seconds")
+    if not isinstance(value, dt.timedelta):
+        return value
+    whole, rest = divmod(value, _SECOND)
+    if rest:
+        raise refused(command, f"{name} must be a whole number of seconds")
+    return whole
 
 
-def milliseconds(value: int | dt.timedelta) -> Value:
+def milliseconds(command: str, name: str, value: int | dt.timedelta) -> Value:
     """Return a duration in whole milliseconds; what is below one is cut off.
 
     Raises:
@@ -104,7 +114,7 @@ def milliseconds(value: int | dt.timedelta) -> Value:
         return value
     whole = value // _MILLISECOND
     if whole == 0 and value:
-        raise UsageError(f"a duration of {value} is less than a millisecond")
+        raise refused(command, f"{name} must be 0 or at least a millisecond")
     return whole
 
 
@@ -224,7 +234,7 @@ def buckets(
             raise requires(command, "align, bucket_timestamp or empty", "aggregation")
         return []
     words: list[Arg] = [] if align is None else ["ALIGN", timestamp(align)]
-    words += ("AGGREGATION", *aggregation, milliseconds(bucket_duration))
+    words += ("AGGREGATION", *aggregation, milliseconds(command, "bucket_duration", bucket_duration))
     if bucket_timestamp is not None:
         if no_token(bucket_timestamp, _BUCKET_TIMESTAMPS):
             raise not_one_of(command, "bucket_timestamp", _BUCKET_TIMESTAMPS)

@@ -154,7 +154,7 @@ class Pipeline(QueuedCommands[S]):
             numreplicas: how many to wait for.
             timeout: whole milliseconds to wait for them, or a timedelta; 0 for ever.
         """
-        return self._queue(WAIT, ("WAIT", numreplicas, milliseconds(timeout)))
+        return self._queue(WAIT, ("WAIT", numreplicas, milliseconds("WAIT", "timeout", timeout)))
 
     def waitaof(self, numlocal: int, numreplicas: int, timeout: Milliseconds) -> Queued[tuple[int, int]]:
         """Queue WAITAOF as the last command: whether the batch's writes are on disk here, and on how many replicas.
@@ -166,7 +166,7 @@ class Pipeline(QueuedCommands[S]):
             numreplicas: how many replicas to wait for.
             timeout: whole milliseconds to wait for them, or a timedelta; 0 for ever.
         """
-        return self._queue(WAITAOF, ("WAITAOF", numlocal, numreplicas, milliseconds(timeout)))
+        return self._queue(WAITAOF, ("WAITAOF", numlocal, numreplicas, milliseconds("WAITAOF", "timeout", timeout)))
 
     def raw(self, *words: Arg) -> Queued[Any]:
         """Queue a command given as words, such as ``raw("OBJECT", "FREQ", key)``. Its reply is not converted.

@@ -426,7 +426,7 @@ REFUSED: dict[str, tuple[list[dict[str, Any]], dict[str, Any], list[tuple[tuple[
         "streams needs at least one element",
     ),
     "no duration that is not whole": (
-        [leaf("seconds", INT)], {}, [((dt.timedelta(seconds=1.5),), {})], "is not a whole number of seconds"
+        [leaf("seconds", INT)], {}, [((dt.timedelta(seconds=1.5),), {})], "must be a whole number of seconds"
     ),
 }  # fmt: skip
 

@@ -132,12 +132,12 @@ async def test_calls_while_down(proxy: FaultProxy, valkey: EmbeddedServer) -> No
         proxy.refuse()
         proxy.cut()
         await results([r.using(timeout=0.05).get("n")])
-        calls = [asyncio.ensure_future(r.incr("n")) for _ in range(20_000)]
+        calls = [asyncio.ensure_future(r.incr("n")) for _ in range(100_000)]
         begin = time.thread_time()
         await turns(3)
         refused = [call for call in calls if call.done()]
-        assert len(refused) == 19_000
-        assert time.thread_time() - begin < 19_000 * 0.001
+        assert len(refused) == 99_000
+        assert time.thread_time() - begin < 99_000 * 0.001
         for call in refused[::1000]:
             checked(call.exception(), Overloaded, "not_run")
         for call in refused:

@@ -296,7 +296,7 @@ def encode_client_pause(timeout: Milliseconds, write: bool, all: bool) -> tuple[
     """Return the words of CLIENT PAUSE."""
     if (write, all).count(True) > 1:
         raise _a.at_most_one("CLIENT PAUSE", ("write", "all"))
-    words: list[Arg] = ["CLIENT", "PAUSE", _a.milliseconds(timeout)]
+    words: list[Arg] = ["CLIENT", "PAUSE", _a.milliseconds("CLIENT PAUSE", "timeout", timeout)]
     if write:
         words.append("WRITE")
     if all:

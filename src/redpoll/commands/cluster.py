@@ -161,9 +161,13 @@ def encode_cluster_migrateslots(groups: tuple[tuple[Many[tuple[int, int]], Value
     words: list[Arg] = ["CLUSTER", "MIGRATESLOTS"]
     if not groups:
         raise _a.empty("CLUSTER MIGRATESLOTS", "groups")
-    for ranges, node in groups:
+    for ranges, node in _a.tuples("CLUSTER MIGRATESLOTS", "groups", groups, 2):
+        if _a.no_collection(ranges):
+            raise _a.not_a_collection("CLUSTER MIGRATESLOTS", "the slot ranges of groups")
+        if not ranges:
+            raise _a.empty("CLUSTER MIGRATESLOTS", "each of groups")
         words.append("SLOTSRANGE")
-        for each in ranges:
+        for each in _a.tuples("CLUSTER MIGRATESLOTS", "groups' ranges", ranges, 2):
             words += each
         words += ("NODE", node)
     return tuple(words)
@@ -177,10 +181,12 @@ def encode_cluster_migration(
     if (import_ is not None, cancel is not None, status is not None).count(True) != 1:
         raise _a.exactly_one("CLUSTER MIGRATION", ("import_", "cancel", "status"))
     if import_ is not None:
+        if _a.no_collection(import_):
+            raise _a.not_a_collection("CLUSTER MIGRATION", "import_")
         if not import_:
             raise _a.empty("CLUSTER MIGRATION", "import_")
         words.append("IMPORT")
-        for each in import_:
+        for each in _a.tuples("CLUSTER MIGRATION", "import_", import_, 2):
             words += each
     if cancel is not None:
         words += ("CANCEL", "ALL") if cancel == "ALL" else ("CANCEL", "ID", cancel)

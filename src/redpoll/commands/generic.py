@@ -109,7 +109,7 @@ def encode_expire(key: Key, seconds: Seconds, nx: bool, xx: bool, gt: bool, lt: 
     """Return the words of EXPIRE."""
     if (nx, xx, gt, lt).count(True) > 1:
         raise _a.at_most_one("EXPIRE", ("nx", "xx", "gt", "lt"))
-    words: list[Arg] = ["EXPIRE", key, _a.seconds(seconds)]
+    words: list[Arg] = ["EXPIRE", key, _a.seconds("EXPIRE", "seconds", seconds)]
     if nx:
         words.append("NX")
     if xx:
@@ -158,7 +158,7 @@ def encode_migrate(
     if auth is not None and auth2 is not None:
         raise _a.at_most_one("MIGRATE", ("auth", "auth2"))
     single = tuple(many) if _a.count(many) == 1 else ("",)
-    words += (host, port, *single, destination_db, _a.milliseconds(timeout))
+    words += (host, port, *single, destination_db, _a.milliseconds("MIGRATE", "timeout", timeout))
     if copy:
         words.append("COPY")
     if replace:
@@ -166,6 +166,8 @@ def encode_migrate(
     if auth is not None:
         words += ("AUTH", auth)
     if auth2 is not None:
+        if _a.no_tuple(auth2, 2):
+            raise _a.not_a_tuple("MIGRATE", "auth2", 2)
         words += ("AUTH2", auth2[0], auth2[1])
     if _a.count(many) > 1:
         words += ("KEYS", *many)
@@ -176,7 +178,7 @@ def encode_pexpire(key: Key, milliseconds: Milliseconds, nx: bool, xx: bool, gt:
     """Return the words of PEXPIRE."""
     if (nx, xx, gt, lt).count(True) > 1:
         raise _a.at_most_one("PEXPIRE", ("nx", "xx", "gt", "lt"))
-    words: list[Arg] = ["PEXPIRE", key, _a.milliseconds(milliseconds)]
+    words: list[Arg] = ["PEXPIRE", key, _a.milliseconds("PEXPIRE", "milliseconds", milliseconds)]
     if nx:
         words.append("NX")
     if xx:
@@ -218,13 +220,13 @@ def encode_restore(
     """Return the words of RESTORE."""
     if idletime is not None and freq is not None:
         raise _a.refused("RESTORE", "at most one of idletime, freq can be given")
-    words: list[Arg] = ["RESTORE", key, _a.milliseconds(ttl), serialized_value]
+    words: list[Arg] = ["RESTORE", key, _a.milliseconds("RESTORE", "ttl", ttl), serialized_value]
     if replace:
         words.append("REPLACE")
     if absttl:
         words.append("ABSTTL")
     if idletime is not None:
-        words += ("IDLETIME", _a.seconds(idletime))
+        words += ("IDLETIME", _a.seconds("RESTORE", "idletime", idletime))
     if freq is not None:
         words += ("FREQ", freq)
     return tuple(words)
@@ -1406,7 +1408,7 @@ class GenericStateCommands(AwaitedFace[S]):
         Since Redis 3.0.0, Valkey 3.0.0.
         See https://redis.io/docs/latest/commands/wait/
         """
-        return await self._run(WAIT, ("WAIT", numreplicas, _a.milliseconds(timeout)))
+        return await self._run(WAIT, ("WAIT", numreplicas, _a.milliseconds("WAIT", "timeout", timeout)))
 
     async def waitaof(self, numlocal: int, numreplicas: int, timeout: Milliseconds) -> tuple[int, int]:
         """Wait until this connection's writes are on disk here and on replicas; return both counts.
@@ -1425,7 +1427,9 @@ class GenericStateCommands(AwaitedFace[S]):
         Since Redis 7.2.0, Valkey 7.2.0.
         See https://redis.io/docs/latest/commands/waitaof/
         """
-        return await self._run(WAITAOF, ("WAITAOF", numlocal, numreplicas, _a.milliseconds(timeout)))
+        return await self._run(
+            WAITAOF, ("WAITAOF", numlocal, numreplicas, _a.milliseconds("WAITAOF", "timeout", timeout))
+        )
 
 
 class QueuedGenericStateCommands(QueuedFace[S]):
@@ -1435,8 +1439,8 @@ class QueuedGenericStateCommands(QueuedFace[S]):
 
     def wait(self, numreplicas: int, timeout: Milliseconds) -> Queued[int]:
         """Queue WAIT; arguments and result as awaited."""
-        return self._queue(WAIT, ("WAIT", numreplicas, _a.milliseconds(timeout)))
+        return self._queue(WAIT, ("WAIT", numreplicas, _a.milliseconds("WAIT", "timeout", timeout)))
 
     def waitaof(self, numlocal: int, numreplicas: int, timeout: Milliseconds) -> Queued[tuple[int, int]]:
         """Queue WAITAOF; arguments and result as awaited."""
-        return self._queue(WAITAOF, ("WAITAOF", numlocal, numreplicas, _a.milliseconds(timeout)))
+        return self._queue(WAITAOF, ("WAITAOF", numlocal, numreplicas, _a.milliseconds("WAITAOF", "timeout", timeout)))

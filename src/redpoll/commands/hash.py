@@ -78,7 +78,7 @@ def encode_hexpire(
         raise _a.at_most_one("HEXPIRE", ("nx", "xx", "gt", "lt"))
     if not fields:
         raise _a.empty("HEXPIRE", "fields")
-    words: list[Arg] = ["HEXPIRE", key, _a.seconds(seconds)]
+    words: list[Arg] = ["HEXPIRE", key, _a.seconds("HEXPIRE", "seconds", seconds)]
     if nx:
         words.append("NX")
     if xx:
@@ -142,9 +142,9 @@ def encode_hgetex(
         raise _a.empty("HGETEX", "fields")
     words: list[Arg] = ["HGETEX", key]
     if ex is not None:
-        words += ("EX", _a.seconds(ex))
+        words += ("EX", _a.seconds("HGETEX", "ex", ex))
     if px is not None:
-        words += ("PX", _a.milliseconds(px))
+        words += ("PX", _a.milliseconds("HGETEX", "px", px))
     if exat is not None:
         words += ("EXAT", _a.unix_seconds(exat))
     if pxat is not None:
@@ -189,7 +189,7 @@ def encode_hpexpire(
         raise _a.at_most_one("HPEXPIRE", ("nx", "xx", "gt", "lt"))
     if not fields:
         raise _a.empty("HPEXPIRE", "fields")
-    words: list[Arg] = ["HPEXPIRE", key, _a.milliseconds(milliseconds)]
+    words: list[Arg] = ["HPEXPIRE", key, _a.milliseconds("HPEXPIRE", "milliseconds", milliseconds)]
     if nx:
         words.append("NX")
     if xx:
@@ -313,9 +313,9 @@ def encode_hsetex(
     if fxx:
         words.append("FXX")
     if ex is not None:
-        words += ("EX", _a.seconds(ex))
+        words += ("EX", _a.seconds("HSETEX", "ex", ex))
     if px is not None:
-        words += ("PX", _a.milliseconds(px))
+        words += ("PX", _a.milliseconds("HSETEX", "px", px))
     if exat is not None:
         words += ("EXAT", _a.unix_seconds(exat))
     if pxat is not None:
@@ -884,7 +884,7 @@ class HashCommands(AwaitedFace[S]):
             cursor: a whole number.
             match: ``MATCH``, a glob-style pattern, as text or bytes.
             count: ``COUNT``, a whole number.
-            novalues: add ``NOVALUES``.
+            novalues: add ``NOVALUES``. Since 7.4.0.
 
         Returns:
             ``tuple[int, list[S]]`` with ``novalues``;

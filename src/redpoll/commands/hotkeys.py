@@ -42,10 +42,12 @@ def encode_hotkeys_start(
     if count is not None:
         words += ("COUNT", count)
     if duration is not None:
-        words += ("DURATION", _a.seconds(duration))
+        words += ("DURATION", _a.seconds("HOTKEYS START", "duration", duration))
     if sample is not None:
         words += ("SAMPLE", sample)
     if slots is not None:
+        if _a.no_collection(slots):
+            raise _a.not_a_collection("HOTKEYS START", "slots")
         if not slots:
             raise _a.empty("HOTKEYS START", "slots")
         words += ("SLOTS", _a.count(slots), *slots)

@@ -148,7 +148,7 @@ def encode_ft_create(
     words: list[Arg] = ["FT.CREATE"]
     from redpoll.search import encode as _s
 
-    seconds = None if temporary is None else _a.seconds(temporary)
+    seconds = None if temporary is None else _a.seconds("FT.CREATE", "temporary", temporary)
     words += (
         index,
         *_s.create(

@@ -75,7 +75,7 @@ def encode_failover(
     if abort:
         words.append("ABORT")
     if timeout is not None:
-        words += ("TIMEOUT", _a.milliseconds(timeout))
+        words += ("TIMEOUT", _a.milliseconds("FAILOVER", "timeout", timeout))
     return tuple(words)
 
 

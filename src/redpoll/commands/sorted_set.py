@@ -1247,7 +1247,7 @@ class SortedSetCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             member: text, bytes or a number.
-            withscore: add ``WITHSCORE``.
+            withscore: add ``WITHSCORE``. Since 7.2.0.
 
         Returns:
             ``tuple[int, float] | None`` with ``withscore``;
@@ -1496,7 +1496,7 @@ class SortedSetCommands(AwaitedFace[S]):
         Args:
             key: a key, as text or bytes.
             member: text, bytes or a number.
-            withscore: add ``WITHSCORE``.
+            withscore: add ``WITHSCORE``. Since 7.2.0.
 
         Returns:
             ``tuple[int, float] | None`` with ``withscore``;
@@ -1566,7 +1566,7 @@ class SortedSetCommands(AwaitedFace[S]):
             cursor: a whole number.
             match: ``MATCH``, a glob-style pattern, as text or bytes.
             count: ``COUNT``, a whole number.
-            noscores: add ``NOSCORES``. Valkey only.
+            noscores: add ``NOSCORES``. Since 8.0.0. Valkey only.
 
         Returns:
             ``tuple[int, list[S]]`` with ``noscores``;

@@ -141,6 +141,8 @@ def encode_xadd(
 ) -> tuple[Arg, ...]:
     """Return the words of XADD."""
     words: list[Arg] = ["XADD"]
+    if _a.no_mapping(fields):
+        raise _a.not_a_mapping("XADD", "fields")
     if not fields:
         raise _a.empty("XADD", "fields")
     if (keepref, delref, acked).count(True) > 1:
@@ -161,6 +163,8 @@ def encode_xadd(
     if idmpauto is not None:
         words += ("IDMPAUTO", idmpauto)
     if idmp is not None:
+        if _a.no_tuple(idmp, 2):
+            raise _a.not_a_tuple("XADD", "idmp", 2)
         words += ("IDMP", idmp[0], idmp[1])
     words += _a.trim("XADD", maxlen, minid, approximate, limit)
     words.append(id)
@@ -173,7 +177,14 @@ def encode_xautoclaim(
     key: Key, group: Value, consumer: Value, min_idle_time: Milliseconds, start: Value, count: int | None, justid: bool
 ) -> tuple[Arg, ...]:
     """Return the words of XAUTOCLAIM."""
-    words: list[Arg] = ["XAUTOCLAIM", key, group, consumer, _a.milliseconds(min_idle_time), start]
+    words: list[Arg] = [
+        "XAUTOCLAIM",
+        key,
+        group,
+        consumer,
+        _a.milliseconds("XAUTOCLAIM", "min_idle_time", min_idle_time),
+        start,
+    ]
     if count is not None:
         words += ("COUNT", count)
     if justid:
@@ -207,9 +218,9 @@ def encode_xclaim(
     """Return the words of XCLAIM."""
     if not ids:
         raise _a.empty("XCLAIM", "ids")
-    words: list[Arg] = ["XCLAIM", key, group, consumer, _a.milliseconds(min_idle_time), *ids]
+    words: list[Arg] = ["XCLAIM", key, group, consumer, _a.milliseconds("XCLAIM", "min_idle_time", min_idle_time), *ids]
     if idle is not None:
-        words += ("IDLE", _a.milliseconds(idle))
+        words += ("IDLE", _a.milliseconds("XCLAIM", "idle", idle))
     if time is not None:
         words += ("TIME", _a.unix_milliseconds(time))
     if retrycount is not None:
@@ -313,7 +324,7 @@ def encode_xpending(
         raise _a.requires("XPENDING", "start, end, idle or consumer", "count")
     words += (key, group)
     if idle is not None:
-        words += ("IDLE", _a.milliseconds(idle))
+        words += ("IDLE", _a.milliseconds("XPENDING", "idle", idle))
     if count is not None:
         words += ("-" if start is None else start, "+" if end is None else end, count)
     if consumer is not None:
@@ -345,7 +356,7 @@ def encode_xread(
     if maxsize is not None:
         words += ("MAXSIZE", maxsize)
     if block is not None:
-        words += ("BLOCK", _a.milliseconds(block))
+        words += ("BLOCK", _a.milliseconds("XREAD", "block", block))
     words += ("STREAMS", *_a.columns(streams))
     return tuple(words)
 
@@ -374,9 +385,9 @@ def encode_xreadgroup(
     if maxsize is not None:
         words += ("MAXSIZE", maxsize)
     if block is not None:
-        words += ("BLOCK", _a.milliseconds(block))
+        words += ("BLOCK", _a.milliseconds("XREADGROUP", "block", block))
     if claim is not None:
-        words += ("CLAIM", _a.milliseconds(claim))
+        words += ("CLAIM", _a.milliseconds("XREADGROUP", "claim", claim))
     if noack:
         words.append("NOACK")
     words += ("STREAMS", *_a.columns(streams))

@@ -98,9 +98,9 @@ def encode_getex(
         raise _a.at_most_one("GETEX", ("ex", "px", "exat", "pxat", "persist"))
     words: list[Arg] = ["GETEX", key]
     if ex is not None:
-        words += ("EX", _a.seconds(ex))
+        words += ("EX", _a.seconds("GETEX", "ex", ex))
     if px is not None:
-        words += ("PX", _a.milliseconds(px))
+        words += ("PX", _a.milliseconds("GETEX", "px", px))
     if exat is not None:
         words += ("EXAT", _a.unix_seconds(exat))
     if pxat is not None:
@@ -151,9 +151,9 @@ def encode_increx(
     if ubound is not None:
         words += ("UBOUND", ubound)
     if ex is not None:
-        words += ("EX", _a.seconds(ex))
+        words += ("EX", _a.seconds("INCREX", "ex", ex))
     if px is not None:
-        words += ("PX", _a.milliseconds(px))
+        words += ("PX", _a.milliseconds("INCREX", "px", px))
     if exat is not None:
         words += ("EXAT", _a.unix_seconds(exat))
     if pxat is not None:
@@ -229,9 +229,9 @@ def encode_msetex(
     if xx:
         words.append("XX")
     if ex is not None:
-        words += ("EX", _a.seconds(ex))
+        words += ("EX", _a.seconds("MSETEX", "ex", ex))
     if px is not None:
-        words += ("PX", _a.milliseconds(px))
+        words += ("PX", _a.milliseconds("MSETEX", "px", px))
     if exat is not None:
         words += ("EXAT", _a.unix_seconds(exat))
     if pxat is not None:
@@ -274,9 +274,9 @@ def encode_set(
         raise _a.at_most_one("SET", ("nx", "xx", "ifeq", "ifne", "ifdeq", "ifdne"))
     if (ex is not None, px is not None, exat is not None, pxat is not None, keepttl).count(True) > 1:
         raise _a.at_most_one("SET", ("ex", "px", "exat", "pxat", "keepttl"))
-    if get and ifdeq is not None and (_a.count(ifdeq) != 16 or not ifdeq.isascii()):
+    if get and ifdeq is not None and _a.no_digest(ifdeq):
         raise _a.refused("SET", "ifdeq takes 16 hexadecimal digits, as DIGEST gives them")
-    if get and ifdne is not None and (_a.count(ifdne) != 16 or not ifdne.isascii()):
+    if get and ifdne is not None and _a.no_digest(ifdne):
         raise _a.refused("SET", "ifdne takes 16 hexadecimal digits, as DIGEST gives them")
     words: list[Arg] = ["SET", key, value]
     if nx:
@@ -294,9 +294,9 @@ def encode_set(
     if get:
         words.append("GET")
     if ex is not None:
-        words += ("EX", _a.seconds(ex))
+        words += ("EX", _a.seconds("SET", "ex", ex))
     if px is not None:
-        words += ("PX", _a.milliseconds(px))
+        words += ("PX", _a.milliseconds("SET", "px", px))
     if exat is not None:
         words += ("EXAT", _a.unix_seconds(exat))
     if pxat is not None:
@@ -873,7 +873,7 @@ class StringCommands(AwaitedFace[S]):
         Deprecated since 2.6.12: use SET.
         See https://redis.io/docs/latest/commands/psetex/
         """
-        return await self._run(PSETEX, ("PSETEX", key, _a.milliseconds(milliseconds), value))
+        return await self._run(PSETEX, ("PSETEX", key, _a.milliseconds("PSETEX", "milliseconds", milliseconds), value))
 
     @overload
     async def set(
@@ -1009,7 +1009,7 @@ class StringCommands(AwaitedFace[S]):
         Deprecated since 2.6.12: use SET.
         See https://redis.io/docs/latest/commands/setex/
         """
-        return await self._run(SETEX, ("SETEX", key, _a.seconds(seconds), value))
+        return await self._run(SETEX, ("SETEX", key, _a.seconds("SETEX", "seconds", seconds), value))
 
     async def setnx(self, key: Key, /, value: Value) -> bool:
         """Store a string only where the key does not exist; return whether it was stored.
@@ -1329,7 +1329,7 @@ class QueuedStringCommands(QueuedFace[S]):
 
     def psetex(self, key: Key, /, milliseconds: Milliseconds, value: Value) -> Queued[bool]:
         """Queue PSETEX; arguments and result as awaited."""
-        return self._queue(PSETEX, ("PSETEX", key, _a.milliseconds(milliseconds), value))
+        return self._queue(PSETEX, ("PSETEX", key, _a.milliseconds("PSETEX", "milliseconds", milliseconds), value))
 
     @overload
     def set(
@@ -1421,7 +1421,7 @@ class QueuedStringCommands(QueuedFace[S]):
 
     def setex(self, key: Key, /, seconds: Seconds, value: Value) -> Queued[bool]:
         """Queue SETEX; arguments and result as awaited."""
-        return self._queue(SETEX, ("SETEX", key, _a.seconds(seconds), value))
+        return self._queue(SETEX, ("SETEX", key, _a.seconds("SETEX", "seconds", seconds), value))
 
     def setnx(self, key: Key, /, value: Value) -> Queued[bool]:
         """Queue SETNX; arguments and result as awaited."""

@@ -93,7 +93,7 @@ def encode_ts_add(
         raise _a.not_one_of("TS.ADD", "on_duplicate", ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"))
     words: list[Arg] = ["TS.ADD", key, _a.timestamp(timestamp), value]
     if retention is not None:
-        words += ("RETENTION", _a.milliseconds(retention))
+        words += ("RETENTION", _a.milliseconds("TS.ADD", "retention", retention))
     if encoding is not None:
         words += ("ENCODING", encoding)
     if chunk_size is not None:
@@ -131,7 +131,7 @@ def encode_ts_alter(
         raise _a.not_one_of("TS.ALTER", "duplicate_policy", ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"))
     words.append(key)
     if retention is not None:
-        words += ("RETENTION", _a.milliseconds(retention))
+        words += ("RETENTION", _a.milliseconds("TS.ALTER", "retention", retention))
     if chunk_size is not None:
         words += ("CHUNK_SIZE", chunk_size)
     if duplicate_policy is not None:
@@ -165,7 +165,7 @@ def encode_ts_create(
         raise _a.not_one_of("TS.CREATE", "duplicate_policy", ("BLOCK", "FIRST", "LAST", "MIN", "MAX", "SUM"))
     words: list[Arg] = ["TS.CREATE", key]
     if retention is not None:
-        words += ("RETENTION", _a.milliseconds(retention))
+        words += ("RETENTION", _a.milliseconds("TS.CREATE", "retention", retention))
     if encoding is not None:
         words += ("ENCODING", encoding)
     if chunk_size is not None:
@@ -242,7 +242,7 @@ def encode_ts_createrule(
         destkey,
         "AGGREGATION",
         aggregator,
-        _a.milliseconds(bucket_duration),
+        _a.milliseconds("TS.CREATERULE", "bucket_duration", bucket_duration),
     ]
     if align_timestamp is not None:
         words.append(_a.unix_milliseconds(align_timestamp))
@@ -269,7 +269,7 @@ def encode_ts_decrby(
     if timestamp is not None:
         words += ("TIMESTAMP", _a.timestamp(timestamp))
     if retention is not None:
-        words += ("RETENTION", _a.milliseconds(retention))
+        words += ("RETENTION", _a.milliseconds("TS.DECRBY", "retention", retention))
     if encoding is not None:
         words += ("ENCODING", encoding)
     if chunk_size is not None:
@@ -319,7 +319,7 @@ def encode_ts_incrby(
     if timestamp is not None:
         words += ("TIMESTAMP", _a.timestamp(timestamp))
     if retention is not None:
-        words += ("RETENTION", _a.milliseconds(retention))
+        words += ("RETENTION", _a.milliseconds("TS.INCRBY", "retention", retention))
     if encoding is not None:
         words += ("ENCODING", encoding)
     if chunk_size is not None:
@@ -595,7 +595,7 @@ def encode_ts_read(
         raise _a.requires("TS.READ", "min_count", "block")
     words += (key, _a.timestamp(timestamp))
     if block is not None:
-        words += ("BLOCK", _a.milliseconds(block), 1 if min_count is None else min_count)
+        words += ("BLOCK", _a.milliseconds("TS.READ", "block", block), 1 if min_count is None else min_count)
     if max_count is not None:
         words += ("MAX_COUNT", max_count)
     return tuple(words)

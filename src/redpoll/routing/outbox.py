@@ -43,6 +43,7 @@ class Outbox:
         "_mixed",
         "_queue",
         "_sheds",
+        "_vain",
         "_window",
         "address",
         "settings",
@@ -59,6 +60,7 @@ class Outbox:
         self._connection: Connection | None = None
         self._queue: deque[Call] = deque()
         self._bytes = 0  # in the queue, while there is no connection
+        self._vain = 0  # refused calls until it is worth looking for room again
         self._held = False  # writing is scheduled for this turn already
         self._holding = False  # a write was refused and is to go out first: only what may run twice goes out now
         self._crowded = False  # several calls were in flight after the last write: more will come in this turn
@@ -163,7 +165,7 @@ class Outbox:
         """Take the call that was queued last into the account; fail it where the queue is full."""
         self._bytes += len(call.payload)
         if self._is_full():
-            self._tidy()
+            self._make_room()
             if self._is_full():
                 _ = self._queue.pop()
                 self._bytes -= len(call.payload)
@@ -171,12 +173,22 @@ class Outbox:
                 return False
         return True
 
+    def _make_room(self) -> None:
+        """Let go of what has ended; a look in vain is not repeated at once, as it looks at the whole queue."""
+        if self._vain > 0:
+            self._vain -= 1
+            return
+        self._tidy()
+        if self._is_full():
+            self._vain = len(self._queue) >> 6
+
     def _is_full(self) -> bool:
         settings, count = self.settings, len(self._queue)
         return count > settings.max_queue or (self._bytes > settings.max_queue_bytes and count > 1)
 
     def _tidy(self) -> None:
         """Let go of what is queued and has ended."""
+        self._vain = 0
         if any(call.future.done() for call in self._queue):
             self._queue = deque([call for call in self._queue if not call.future.done()])
         self._bytes = sum([len(call.payload) for call in self._queue])

@@ -220,7 +220,7 @@ class Core(Shared):
                 self._admit_offline(call)
         elif connection.blocked():  # it goes on by itself, or its loss is about to be told
             if self._sheds:
-                self._shed()
+                self._schedule()  # the queue is looked through once a turn, not for each call
         elif self._crowded or connection.session.waiting:
             self._schedule()
         else:

@@ -249,7 +249,7 @@ class HybridQuery:
             *steps,
             *flags(("NOSORT", self.nosort)),
             *self._parameters(command),
-            *options(("TIMEOUT", None if self.timeout is None else milliseconds(self.timeout))),
+            *options(("TIMEOUT", None if self.timeout is None else milliseconds(command, "timeout", self.timeout))),
         ]
 
     def _parameters(self, command: str) -> list[Arg]:

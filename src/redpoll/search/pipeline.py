@@ -216,7 +216,7 @@ class AggregateRequest:
         Raises:
             UsageError: an option or a step that cannot be right.
         """
-        timeout = None if self.timeout is None else milliseconds(self.timeout)
+        timeout = None if self.timeout is None else milliseconds(command, "timeout", self.timeout)
         return [
             self.query,
             *flags(("VERBATIM", self.verbatim)),
@@ -236,4 +236,9 @@ class AggregateRequest:
         count, idle = self.cursor.count, self.cursor.maxidle
         if count is not None:
             whole(command, "cursor: count", count, 1)
-        return ["WITHCURSOR", *options(("COUNT", count), ("MAXIDLE", None if idle is None else milliseconds(idle)))]
+        return [
+            "WITHCURSOR",
+            *options(
+                ("COUNT", count), ("MAXIDLE", None if idle is None else milliseconds(command, "cursor: maxidle", idle))
+            ),
+        ]

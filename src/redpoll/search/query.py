@@ -161,7 +161,7 @@ class Query:
             ),
             *self._restricted(command),
             *self._returned(command),
-            *options(("SLOP", self.slop), ("TIMEOUT", _duration(self.timeout))),
+            *options(("SLOP", self.slop), ("TIMEOUT", _duration(command, "timeout", self.timeout))),
             *flags(("INORDER", self.inorder)),
             *options(("LANGUAGE", self.language), ("EXPANDER", self.expander), ("SCORER", self.scorer)),
             *flags(("EXPLAINSCORE", self.explainscore)),
@@ -215,5 +215,5 @@ def _fields(command: str, name: str, fields: Many[Value] | None) -> list[Arg]:
     return [] if fields is None else counted("FIELDS", some(command, name, fields))
 
 
-def _duration(value: Milliseconds | None) -> Value | None:
-    return None if value is None else milliseconds(value)
+def _duration(command: str, name: str, value: Milliseconds | None) -> Value | None:
+    return None if value is None else milliseconds(command, name, value)

@@ -42,25 +42,17 @@ def _each(kind: str, commands: str, why: str, servers: Iterable[str] = ALL, sure
     return [Known(kind, command, why, tuple(servers), sure=sure) for command in commands.split(", ")]
 
 
-_SINCE = "the spec does not say that the option is newer than its command"
 _EITHER = "Redis takes TYPE or ID, Valkey both"
 _RANDOM = "chance, a clock or a counter decides, and the spec does not say so"
 
 KNOWN: tuple[Known, ...] = (
     # The server calls it a wrong syntax.
-    Known("syntax", "BITOP", _SINCE, (OLD,), only=r"BITOP (DIFF1?|ANDOR|ONE) "),
     Known("syntax", "CLIENT LIST", _EITHER, REDIS, only=r"TYPE \w+ ID "),
     Known("syntax", "COMMAND GETKEYS", "7.0 counts the command's name as no argument", (OLD,), only="GETKEYS MGET:"),
     Known("syntax", "COMMAND GETKEYSANDFLAGS", "as COMMAND GETKEYS", (OLD,), only="GETKEYSANDFLAGS MGET:"),
-    Known("syntax", "HSCAN", _SINCE, (OLD,), only="NOVALUES"),
-    Known("syntax", "XTRIM", _SINCE, (OLD,), only="KEEPREF|DELREF|ACKED"),
-    Known("syntax", "ZRANK", _SINCE, (OLD,), only="WITHSCORE"),
-    Known("syntax", "ZREVRANK", _SINCE, (OLD,), only="WITHSCORE"),
     # COMMAND GETKEYS
     Known("keys", "MIGRATE", "the empty word that stands for several keys is found as a key, in front of them"),
     Known("keys", "PFMERGE", "the server looks for a source where there is none", only="PFMERGE k1 is refused"),
-    Known("keys", "ZRANK", _SINCE, (OLD,), only="WITHSCORE"),
-    Known("keys", "ZREVRANK", _SINCE, (OLD,), only="WITHSCORE"),
     # The reply schema is Redis' where both have the command.
     Known("schema", "ACL GETUSER", "Valkey's databases are not in Redis' schema", (V,)),
     Known("schema", "BGSAVE", "Valkey's CANCEL is not in Redis' schema", (V,), only="CANCEL"),

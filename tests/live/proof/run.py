@@ -85,8 +85,9 @@ def generated() -> tuple[dict[str, Command], dict[str, Method], dict[str, str]]:
     """Return the spec, the methods by command, and the commands without one with the reason."""
     commands, methods = lowered()
     found = {method.command: method for method in methods}
-    entries = overlay.load().entries
-    return commands, found, {name: entries[name].why for name in entries if entries[name].exclude}
+    over = overlay.load()
+    entries = over.entries
+    return overlay.dated(commands, over), found, {name: entries[name].why for name in entries if entries[name].exclude}
 
 
 @functools.cache
