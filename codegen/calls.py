@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias, get_args
 from redpoll import search as s
 from redpoll.errors import UsageError
 from redpoll.types import Aggregator
-from redpoll.values import BitGet, BitIncrBy, BitSet, GrepExact, GrepGlob, GrepMatch, GrepRe, RawJSON
+from redpoll.values import BitGet, BitIncrBy, BitSet, GrepExact, GrepGlob, GrepMatch, GrepRe, JSONPath, RawJSON
 
 from .grammar import Sample
 from .ir import Method, Param
@@ -126,8 +126,8 @@ class _Samples:
             "Timestamp": [number, moment, Sample("*")],
             "Aggregator": list(get_args(Aggregator)),
             "object": [Sample(text), RawJSON(Sample(text)), [number, None]],
-            "DocumentPath": [Sample(text), Sample(f"$.{text}"), text.encode()],
-            "Dumps": [_dumps],
+            "DocumentPath": [Sample(text), Sample(f"$.{text}"), JSONPath(f"$..{text}"), text.encode()],
+            "Dumps": [repr],
             "Loads": [str],
             "BitGet": [BitGet("u8", number), BitGet("i64", f"#{number}")],
             "BitSet": [BitSet("i5", number, 3), BitSet("u63", f"#{number}", 3, "SAT")],
@@ -172,10 +172,6 @@ def _search(text: str) -> dict[str, list[object]]:
         "Step": steps,
         "Summarize": [s.Summarize(), s.Summarize([word], frags=2, len=3, separator=word)],
     }  # fmt: skip
-
-
-def _dumps(value: object) -> str:
-    return Sample(repr(value))
 
 
 def _elements(node: ast.expr) -> Sequence[ast.expr]:

@@ -179,11 +179,15 @@ def one_each(command: str, aggregation: Aggregator | Many[str] | None, keys: int
     """Return one aggregator for each of so many keys; none where there is no aggregation.
 
     Raises:
-        UsageError: another number of aggregators than keys, or one that does not exist.
+        UsageError: no collection, another number of aggregators than keys, or one that does not exist.
     """
     if aggregation is None:
         return []
-    given = [aggregation] * keys if isinstance(aggregation, str) else list(aggregation)
+    if isinstance(aggregation, str):
+        aggregation = [aggregation] * keys
+    if no_collection(aggregation):
+        raise not_a_collection(command, "aggregation")
+    given = [str(each) for each in aggregation]
     if len(given) != keys:
         raise refused(command, f"aggregation needs one element for each of {keys} keys, and has {len(given)}")
     return [aggregators(command, "aggregation", each.split(",")) for each in given]
@@ -242,18 +246,28 @@ def buckets(
     return [*words, "EMPTY"] if empty_buckets else words
 
 
-def json_text(value: object, dumps: Dumps | None) -> str | bytes:
-    """Return a value as JSON text: by ``dumps``, or by the standard library; ``RawJSON`` as it is."""
+def json_text(command: str, name: str, value: object, dumps: Dumps | None) -> str | bytes:
+    """Return a value as JSON text: by ``dumps``, or by the standard library; ``RawJSON`` as it is.
+
+    Raises:
+        UsageError: ``dumps`` is no function; without it, the value cannot be JSON. What ``dumps`` raises is the caller's.
+    """
     if isinstance(value, RawJSON):
         return value.text
-    if dumps is None:
-        from json import dumps as standard
+    if dumps is not None:
+        if not callable(dumps):
+            raise refused(command, "dumps must be a function")
+        return dumps(value)
+    from json import dumps as standard
 
-        dumps = standard
-    return dumps(value)
+    try:
+        return standard(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        why = str(error)  # names the type of what cannot be JSON, and no value
+    raise refused(command, f"{name} cannot be JSON text: {why}")  # out here, as notes of the error would name fields
 
 
-def jsonpath(path: object) -> bool:
+def jsonpath(command: str, name: str, path: object) -> bool:
     """Tell whether a path is a JSONPath, which is answered with a list, and not a legacy path.
 
     Raises:
@@ -262,15 +276,8 @@ def jsonpath(path: object) -> bool:
     if isinstance(path, bytes | bytearray):
         path = path.decode("utf-8", "replace")
     if not isinstance(path, str):
-        raise UsageError(f"a path is text or bytes, not {type(path).__name__}")
+        raise refused(command, f"{name} must be text or bytes, not {type(path).__name__}")
     return is_jsonpath(path)
-
-
-def _whole(value: dt.timedelta, unit: dt.timedelta, name: str) -> int:
-    whole, rest = divmod(value, unit)
-    if rest:
-        raise UsageError(f"a duration of {value} is not a whole number of {name}")
-    return whole
 
 
 def refused(command: str, message: str) -> UsageError:

@@ -80,7 +80,7 @@ class Contexts:
         Raises:
             UsageError: an option is none, does not go with another, or names what cannot be read or used.
         """
-        self.value = value
+        self.value: TLS = value
         _check(value)
         self._seen: object = None
         try:

@@ -17,9 +17,10 @@ from typing_extensions import override
 from redpoll import records, search
 from redpoll import types as types_
 from redpoll.errors import ServerError
-from redpoll.values import JSONPath
 
 PLAIN = (bool, int, float, str, bytes)
+OWN = ("redpoll.search", "redpoll.values")
+"""Where the classes are that are passed to methods, and of which overloads may tell one from another."""
 
 
 def _records() -> dict[str, Any]:
@@ -77,8 +78,8 @@ def _accepts(value: Any, annotation: Any) -> bool:
     members = _members(annotation)
     if value is None:
         return any(member in (None, type(None), Any, object) for member in members)
-    if members == (JSONPath,):
-        return isinstance(value, JSONPath)
+    if all(isinstance(member, type) and member.__module__.startswith(OWN) for member in members):
+        return isinstance(value, members)
     if isinstance(value, dict):
         return any(get_origin(member) is types_.Pairs or member in (Any, object) for member in members)
     if all(get_origin(member) is Literal or member is type(None) for member in members):

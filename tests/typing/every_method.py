@@ -18,6 +18,7 @@ from codegen.ir import Method
 from codegen.verify import Batched, lowered
 from redpoll import values
 from redpoll.commands import Commands, StateCommands
+from redpoll.values import JSONPath
 from tests.live.annotations import NAMES, Shape, shapes
 
 LONGEST = 40
@@ -39,7 +40,8 @@ IMPORTS: dict[str, str] = {
     **dict.fromkeys(("Any", "Literal", "assert_type"), "typing"),
     **dict.fromkeys(("Commands", "QueuedCommands", "QueuedStateCommands", "StateCommands"), "redpoll.commands"),
     "Queued": "redpoll.faces",
-    **{name: "redpoll.values" for name in vars(values) if name.startswith(("Bit", "Grep"))},
+    "ServerError": "redpoll.errors",
+    **{name: each.__module__ for name, each in vars(values).items() if isinstance(each, type)},
     **{name: each.__module__ for name, each in NAMES.items() if isinstance(each, type)},
 }
 """By name: where the calls and promises have it from."""
@@ -99,6 +101,8 @@ def _source(value: Any) -> str:
     kind = cast("type[object]", type(value))  # a plain isinstance would leave the elements' types unknown
     if issubclass(kind, Sample):
         return repr(str(value))
+    if kind is JSONPath:
+        return f"JSONPath({str(value)!r})"
     if kind is memoryview:
         return f"memoryview({bytes(value)!r})"
     if kind is dict:
@@ -107,7 +111,7 @@ def _source(value: Any) -> str:
         return f"[{', '.join(map(_source, value))}]"
     if kind is tuple:
         return f"({''.join(f'{_source(each)}, ' for each in value)})"
-    return repr(value)
+    return value.__name__ if callable(value) else repr(value)
 
 
 def write(folder: Path) -> list[Path]:

@@ -33,7 +33,9 @@ WRONG: tuple[Any, ...] = (
 UNCHECKED: set[str] = set()
 """Methods whose handwritten encoders meet some wrong kinds of arguments with Python's own errors."""
 
-UNREACHED = {f"raise _a.empty('{name}', 'weights')" for name in ("ZINTER", "ZINTERSTORE", "ZUNION", "ZUNIONSTORE")}
+UNREACHED = {
+    f"raise _a.empty('{name}', 'weights')" for name in ("CMS.MERGE", "ZINTER", "ZINTERSTORE", "ZUNION", "ZUNIONSTORE")
+}
 """Checks that no call meets: there must be as many weights as keys, which is checked first, and there are keys."""
 
 RECORDER = Batched()

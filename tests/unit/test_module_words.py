@@ -118,7 +118,13 @@ def test_words(call: Callable[[Recorder], object], words: tuple[Arg, ...]) -> No
         (lambda c: c.cf_insert("c", "x", nocreate=True, capacity=5), "nocreate does not go with capacity"),
         (lambda c: c.cms_merge("s", "a", weights=[1, 2]), "one number for each source"),
         (lambda c: JSONPath(".a"), "begins with"),
-        (lambda c: c.json_type("d", 5), "a path is text or bytes, not int"),
+        (lambda c: c.json_type("d", 5), "path must be text or bytes, not int"),
+        (lambda c: c.json_set("d", "$", MOMENT), "value cannot be JSON text: Object of type datetime"),
+        (lambda c: c.json_mset([("d", "$", {1, 2})]), "triplets cannot be JSON text"),
+        (lambda c: c.json_set("d", "$", 1, dumps="x"), "dumps must be a function"),
+        (lambda c: c.ts_nrange("t", 0, 1, aggregation=5, bucket_duration=5), "aggregation must be a collection"),
+        (lambda c: c.cms_merge("s", "a", weights=5), "weights must be a collection"),
+        (lambda c: c.ft_spellcheck("i", "q", distance="2"), "distance must be from 1 to 4"),
     ],
 )
 def test_refused(call: Callable[[Any], object], message: str) -> None:
@@ -136,6 +142,17 @@ def test_a_path_decides_how_the_reply_is_read(path: str | bytes, several: bool) 
     recorder.json_type("d", path)
     assert recorder.spec.decode is not None
     assert recorder.spec.decode(["object"]) == (["object"] if several else "object")
+
+
+def test_what_the_callers_own_function_raises_is_the_callers() -> None:
+    with pytest.raises(TypeError, match="no len"):
+        Recorder().json_set("d", "$", 1, dumps=len)
+
+
+def test_a_refused_document_is_in_no_error() -> None:
+    with pytest.raises(UsageError) as raised:
+        Recorder().json_set("d", "$", {"secret": MOMENT})
+    assert raised.value.__context__ is None
 
 
 def test_a_jsonpath_is_text() -> None:

@@ -40,7 +40,7 @@ def encode_cms_merge(key: Key, sources: Many[Key], weights: Many[float] | None) 
     """Return the words of CMS.MERGE."""
     if not sources:
         raise _a.empty("CMS.MERGE", "sources")
-    if weights is not None and _a.count(weights) != _a.count(sources):
+    if weights is not None and (not _a.no_collection(weights)) and (_a.count(weights) != _a.count(sources)):
         raise _a.refused("CMS.MERGE", "weights needs one number for each source")
     words: list[Arg] = ["CMS.MERGE", key, _a.count(sources), *sources]
     if weights is not None:

@@ -93,7 +93,7 @@ def encode_json_arrappend(
     words: list[Arg] = ["JSON.ARRAPPEND"]
     if not values:
         raise _a.empty("JSON.ARRAPPEND", "values")
-    words += (key, path, *(_a.json_text(value, dumps) for value in values))
+    words += (key, path, *(_a.json_text("JSON.ARRAPPEND", "values", value, dumps) for value in values))
     return tuple(words)
 
 
@@ -104,7 +104,7 @@ def encode_json_arrindex(
     words: list[Arg] = ["JSON.ARRINDEX"]
     if stop is not None and start is None:
         raise _a.requires("JSON.ARRINDEX", "stop", "start")
-    words += (key, path, _a.json_text(value, dumps))
+    words += (key, path, _a.json_text("JSON.ARRINDEX", "value", value, dumps))
     if start is not None:
         words.append(start)
     if stop is not None:
@@ -119,7 +119,7 @@ def encode_json_arrinsert(
     words: list[Arg] = ["JSON.ARRINSERT"]
     if not values:
         raise _a.empty("JSON.ARRINSERT", "values")
-    words += (key, path, index, *(_a.json_text(value, dumps) for value in values))
+    words += (key, path, index, *(_a.json_text("JSON.ARRINSERT", "values", value, dumps) for value in values))
     return tuple(words)
 
 
@@ -156,7 +156,7 @@ def encode_json_get(
 def encode_json_merge(key: Key, path: DocumentPath, value: object, dumps: Dumps | None) -> tuple[Arg, ...]:
     """Return the words of JSON.MERGE."""
     words: list[Arg] = ["JSON.MERGE"]
-    words += (key, path, _a.json_text(value, dumps))
+    words += (key, path, _a.json_text("JSON.MERGE", "value", value, dumps))
     return tuple(words)
 
 
@@ -178,7 +178,7 @@ def encode_json_mset(triplets: Many[tuple[Key, DocumentPath, object]], dumps: Du
     if not triplets:
         raise _a.empty("JSON.MSET", "triplets")
     for each in _a.tuples("JSON.MSET", "triplets", triplets, 3):
-        words += (each[0], each[1], _a.json_text(each[2], dumps))
+        words += (each[0], each[1], _a.json_text("JSON.MSET", "triplets", each[2], dumps))
     return tuple(words)
 
 
@@ -197,7 +197,7 @@ def encode_json_set(
         raise _a.at_most_one("JSON.SET", ("nx", "xx"))
     if fpha is not None and _a.no_token(fpha, ("BF16", "FP16", "FP32", "FP64")):
         raise _a.not_one_of("JSON.SET", "fpha", ("BF16", "FP16", "FP32", "FP64"))
-    words += (key, path, _a.json_text(value, dumps))
+    words += (key, path, _a.json_text("JSON.SET", "value", value, dumps))
     if nx:
         words.append("NX")
     if xx:
@@ -210,7 +210,7 @@ def encode_json_set(
 def encode_json_strappend(key: Key, value: object, path: DocumentPath, dumps: Dumps | None) -> tuple[Arg, ...]:
     """Return the words of JSON.STRAPPEND."""
     words: list[Arg] = ["JSON.STRAPPEND"]
-    words += (key, path, _a.json_text(value, dumps))
+    words += (key, path, _a.json_text("JSON.STRAPPEND", "value", value, dumps))
     return tuple(words)
 
 
@@ -252,7 +252,7 @@ class JsonCommands(AwaitedFace[S]):
         Not yet confirmed on a live server.
         """
         words = encode_json_arrappend(key, path, values, dumps)
-        if _a.jsonpath(path):
+        if _a.jsonpath("JSON.ARRAPPEND", "path", path):
             return await self._run(JSON_ARRAPPEND_JSONPATH, words)
         return await self._run(JSON_ARRAPPEND, words)
 
@@ -315,7 +315,7 @@ class JsonCommands(AwaitedFace[S]):
         Not yet confirmed on a live server.
         """
         words = encode_json_arrindex(key, path, value, start, stop, dumps)
-        if _a.jsonpath(path):
+        if _a.jsonpath("JSON.ARRINDEX", "path", path):
             return await self._run(JSON_ARRINDEX_JSONPATH, words)
         return await self._run(JSON_ARRINDEX, words)
 
@@ -353,7 +353,7 @@ class JsonCommands(AwaitedFace[S]):
         Not yet confirmed on a live server.
         """
         words = encode_json_arrinsert(key, path, index, values, dumps)
-        if _a.jsonpath(path):
+        if _a.jsonpath("JSON.ARRINSERT", "path", path):
             return await self._run(JSON_ARRINSERT_JSONPATH, words)
         return await self._run(JSON_ARRINSERT, words)
 
@@ -385,7 +385,7 @@ class JsonCommands(AwaitedFace[S]):
         Not yet confirmed on a live server.
         """
         words = ("JSON.ARRLEN", key, path)
-        if _a.jsonpath(path):
+        if _a.jsonpath("JSON.ARRLEN", "path", path):
             return await self._run(JSON_ARRLEN_JSONPATH, words)
         return await self._run(JSON_ARRLEN, words)
 
@@ -425,7 +425,7 @@ class JsonCommands(AwaitedFace[S]):
         Not yet confirmed on a live server.
         """
         words = encode_json_arrpop(key, path, index, loads)
-        if _a.jsonpath(path):
+        if _a.jsonpath("JSON.ARRPOP", "path", path):
             return await self._run(d.through(JSON_ARRPOP_JSONPATH, loads), words)
         return await self._run(d.through(JSON_ARRPOP, loads), words)
 
@@ -460,7 +460,7 @@ class JsonCommands(AwaitedFace[S]):
         Not yet confirmed on a live server.
         """
         words = ("JSON.ARRTRIM", key, path, start, stop)
-        if _a.jsonpath(path):
+        if _a.jsonpath("JSON.ARRTRIM", "path", path):
             return await self._run(JSON_ARRTRIM_JSONPATH, words)
         return await self._run(JSON_ARRTRIM, words)
 
@@ -525,7 +525,7 @@ class JsonCommands(AwaitedFace[S]):
         Not yet confirmed on a live server.
         """
         words = ("JSON.DEBUG", "MEMORY", key, path)
-        if _a.jsonpath(path):
+        if _a.jsonpath("JSON.DEBUG MEMORY", "path", path):
             return await self._run(JSON_DEBUG_MEMORY_JSONPATH, words)
         return await self._run(JSON_DEBUG_MEMORY, words)
 
@@ -689,7 +689,7 @@ class JsonCommands(AwaitedFace[S]):
         Not yet confirmed on a live server.
         """
         words = ("JSON.NUMINCRBY", key, path, number)
-        if _a.jsonpath(path):
+        if _a.jsonpath("JSON.NUMINCRBY", "path", path):
             return await self._run(JSON_NUMINCRBY_JSONPATH, words)
         return await self._run(JSON_NUMINCRBY, words)
 
@@ -724,7 +724,7 @@ class JsonCommands(AwaitedFace[S]):
         Not yet confirmed on a live server.
         """
         words = ("JSON.NUMMULTBY", key, path, number)
-        if _a.jsonpath(path):
+        if _a.jsonpath("JSON.NUMMULTBY", "path", path):
             return await self._run(JSON_NUMMULTBY_JSONPATH, words)
         return await self._run(JSON_NUMMULTBY, words)
 
@@ -758,7 +758,7 @@ class JsonCommands(AwaitedFace[S]):
         Not yet confirmed on a live server.
         """
         words = ("JSON.NUMPOWBY", key, path, number)
-        if _a.jsonpath(path):
+        if _a.jsonpath("JSON.NUMPOWBY", "path", path):
             return await self._run(JSON_NUMPOWBY_JSONPATH, words)
         return await self._run(JSON_NUMPOWBY, words)
 
@@ -790,7 +790,7 @@ class JsonCommands(AwaitedFace[S]):
         Not yet confirmed on a live server.
         """
         words = ("JSON.OBJKEYS", key, path)
-        if _a.jsonpath(path):
+        if _a.jsonpath("JSON.OBJKEYS", "path", path):
             return await self._run(JSON_OBJKEYS_JSONPATH, words)
         return await self._run(JSON_OBJKEYS, words)
 
@@ -822,7 +822,7 @@ class JsonCommands(AwaitedFace[S]):
         Not yet confirmed on a live server.
         """
         words = ("JSON.OBJLEN", key, path)
-        if _a.jsonpath(path):
+        if _a.jsonpath("JSON.OBJLEN", "path", path):
             return await self._run(JSON_OBJLEN_JSONPATH, words)
         return await self._run(JSON_OBJLEN, words)
 
@@ -917,7 +917,7 @@ class JsonCommands(AwaitedFace[S]):
         Not yet confirmed on a live server.
         """
         words = encode_json_strappend(key, value, path, dumps)
-        if _a.jsonpath(path):
+        if _a.jsonpath("JSON.STRAPPEND", "path", path):
             return await self._run(JSON_STRAPPEND_JSONPATH, words)
         return await self._run(JSON_STRAPPEND, words)
 
@@ -949,7 +949,7 @@ class JsonCommands(AwaitedFace[S]):
         Not yet confirmed on a live server.
         """
         words = ("JSON.STRLEN", key, path)
-        if _a.jsonpath(path):
+        if _a.jsonpath("JSON.STRLEN", "path", path):
             return await self._run(JSON_STRLEN_JSONPATH, words)
         return await self._run(JSON_STRLEN, words)
 
@@ -978,7 +978,7 @@ class JsonCommands(AwaitedFace[S]):
         Not yet confirmed on a live server.
         """
         words = ("JSON.TOGGLE", key, path)
-        if _a.jsonpath(path):
+        if _a.jsonpath("JSON.TOGGLE", "path", path):
             return await self._run(JSON_TOGGLE_JSONPATH, words)
         return await self._run(JSON_TOGGLE, words)
 
@@ -1010,7 +1010,7 @@ class JsonCommands(AwaitedFace[S]):
         Not yet confirmed on a live server.
         """
         words = ("JSON.TYPE", key, path)
-        if _a.jsonpath(path):
+        if _a.jsonpath("JSON.TYPE", "path", path):
             return await self._run(JSON_TYPE_JSONPATH, words)
         return await self._run(JSON_TYPE, words)
 
@@ -1035,7 +1035,7 @@ class QueuedJsonCommands(QueuedFace[S]):
     ) -> Queued[list[int | None] | int | None]:
         """Queue JSON.ARRAPPEND; arguments and result as awaited."""
         words = encode_json_arrappend(key, path, values, dumps)
-        if _a.jsonpath(path):
+        if _a.jsonpath("JSON.ARRAPPEND", "path", path):
             return self._queue(JSON_ARRAPPEND_JSONPATH, words)
         return self._queue(JSON_ARRAPPEND, words)
 
@@ -1078,7 +1078,7 @@ class QueuedJsonCommands(QueuedFace[S]):
     ) -> Queued[list[int | None] | int | None]:
         """Queue JSON.ARRINDEX; arguments and result as awaited."""
         words = encode_json_arrindex(key, path, value, start, stop, dumps)
-        if _a.jsonpath(path):
+        if _a.jsonpath("JSON.ARRINDEX", "path", path):
             return self._queue(JSON_ARRINDEX_JSONPATH, words)
         return self._queue(JSON_ARRINDEX, words)
 
@@ -1097,7 +1097,7 @@ class QueuedJsonCommands(QueuedFace[S]):
     ) -> Queued[list[int | None] | int | None]:
         """Queue JSON.ARRINSERT; arguments and result as awaited."""
         words = encode_json_arrinsert(key, path, index, values, dumps)
-        if _a.jsonpath(path):
+        if _a.jsonpath("JSON.ARRINSERT", "path", path):
             return self._queue(JSON_ARRINSERT_JSONPATH, words)
         return self._queue(JSON_ARRINSERT, words)
 
@@ -1113,7 +1113,7 @@ class QueuedJsonCommands(QueuedFace[S]):
     def json_arrlen(self, key: Key, /, path: DocumentPath = ".") -> Queued[list[int | None] | int | None]:
         """Queue JSON.ARRLEN; arguments and result as awaited."""
         words = ("JSON.ARRLEN", key, path)
-        if _a.jsonpath(path):
+        if _a.jsonpath("JSON.ARRLEN", "path", path):
             return self._queue(JSON_ARRLEN_JSONPATH, words)
         return self._queue(JSON_ARRLEN, words)
 
@@ -1135,7 +1135,7 @@ class QueuedJsonCommands(QueuedFace[S]):
     ) -> Queued[Any]:
         """Queue JSON.ARRPOP; arguments and result as awaited."""
         words = encode_json_arrpop(key, path, index, loads)
-        if _a.jsonpath(path):
+        if _a.jsonpath("JSON.ARRPOP", "path", path):
             return self._queue(d.through(JSON_ARRPOP_JSONPATH, loads), words)
         return self._queue(d.through(JSON_ARRPOP, loads), words)
 
@@ -1152,7 +1152,7 @@ class QueuedJsonCommands(QueuedFace[S]):
     ) -> Queued[list[int | None] | int | None]:
         """Queue JSON.ARRTRIM; arguments and result as awaited."""
         words = ("JSON.ARRTRIM", key, path, start, stop)
-        if _a.jsonpath(path):
+        if _a.jsonpath("JSON.ARRTRIM", "path", path):
             return self._queue(JSON_ARRTRIM_JSONPATH, words)
         return self._queue(JSON_ARRTRIM, words)
 
@@ -1176,7 +1176,7 @@ class QueuedJsonCommands(QueuedFace[S]):
     def json_debug_memory(self, key: Key, /, path: DocumentPath = ".") -> Queued[list[int | None] | int | None]:
         """Queue JSON.DEBUG MEMORY; arguments and result as awaited."""
         words = ("JSON.DEBUG", "MEMORY", key, path)
-        if _a.jsonpath(path):
+        if _a.jsonpath("JSON.DEBUG MEMORY", "path", path):
             return self._queue(JSON_DEBUG_MEMORY_JSONPATH, words)
         return self._queue(JSON_DEBUG_MEMORY, words)
 
@@ -1228,7 +1228,7 @@ class QueuedJsonCommands(QueuedFace[S]):
     ) -> Queued[list[int | float | None] | int | float | None]:
         """Queue JSON.NUMINCRBY; arguments and result as awaited."""
         words = ("JSON.NUMINCRBY", key, path, number)
-        if _a.jsonpath(path):
+        if _a.jsonpath("JSON.NUMINCRBY", "path", path):
             return self._queue(JSON_NUMINCRBY_JSONPATH, words)
         return self._queue(JSON_NUMINCRBY, words)
 
@@ -1245,7 +1245,7 @@ class QueuedJsonCommands(QueuedFace[S]):
     ) -> Queued[list[int | float | None] | int | float | None]:
         """Queue JSON.NUMMULTBY; arguments and result as awaited."""
         words = ("JSON.NUMMULTBY", key, path, number)
-        if _a.jsonpath(path):
+        if _a.jsonpath("JSON.NUMMULTBY", "path", path):
             return self._queue(JSON_NUMMULTBY_JSONPATH, words)
         return self._queue(JSON_NUMMULTBY, words)
 
@@ -1262,7 +1262,7 @@ class QueuedJsonCommands(QueuedFace[S]):
     ) -> Queued[list[int | float | None] | int | float | None]:
         """Queue JSON.NUMPOWBY; arguments and result as awaited."""
         words = ("JSON.NUMPOWBY", key, path, number)
-        if _a.jsonpath(path):
+        if _a.jsonpath("JSON.NUMPOWBY", "path", path):
             return self._queue(JSON_NUMPOWBY_JSONPATH, words)
         return self._queue(JSON_NUMPOWBY, words)
 
@@ -1278,7 +1278,7 @@ class QueuedJsonCommands(QueuedFace[S]):
     def json_objkeys(self, key: Key, /, path: DocumentPath = ".") -> Queued[list[list[S] | None] | list[S] | None]:
         """Queue JSON.OBJKEYS; arguments and result as awaited."""
         words = ("JSON.OBJKEYS", key, path)
-        if _a.jsonpath(path):
+        if _a.jsonpath("JSON.OBJKEYS", "path", path):
             return self._queue(JSON_OBJKEYS_JSONPATH, words)
         return self._queue(JSON_OBJKEYS, words)
 
@@ -1294,7 +1294,7 @@ class QueuedJsonCommands(QueuedFace[S]):
     def json_objlen(self, key: Key, /, path: DocumentPath = ".") -> Queued[list[int | None] | int | None]:
         """Queue JSON.OBJLEN; arguments and result as awaited."""
         words = ("JSON.OBJLEN", key, path)
-        if _a.jsonpath(path):
+        if _a.jsonpath("JSON.OBJLEN", "path", path):
             return self._queue(JSON_OBJLEN_JSONPATH, words)
         return self._queue(JSON_OBJLEN, words)
 
@@ -1335,7 +1335,7 @@ class QueuedJsonCommands(QueuedFace[S]):
     ) -> Queued[list[int | None] | int | None]:
         """Queue JSON.STRAPPEND; arguments and result as awaited."""
         words = encode_json_strappend(key, value, path, dumps)
-        if _a.jsonpath(path):
+        if _a.jsonpath("JSON.STRAPPEND", "path", path):
             return self._queue(JSON_STRAPPEND_JSONPATH, words)
         return self._queue(JSON_STRAPPEND, words)
 
@@ -1351,7 +1351,7 @@ class QueuedJsonCommands(QueuedFace[S]):
     def json_strlen(self, key: Key, /, path: DocumentPath = ".") -> Queued[list[int | None] | int | None]:
         """Queue JSON.STRLEN; arguments and result as awaited."""
         words = ("JSON.STRLEN", key, path)
-        if _a.jsonpath(path):
+        if _a.jsonpath("JSON.STRLEN", "path", path):
             return self._queue(JSON_STRLEN_JSONPATH, words)
         return self._queue(JSON_STRLEN, words)
 
@@ -1364,7 +1364,7 @@ class QueuedJsonCommands(QueuedFace[S]):
     def json_toggle(self, key: Key, /, path: DocumentPath) -> Queued[list[bool | None] | bool | None]:
         """Queue JSON.TOGGLE; arguments and result as awaited."""
         words = ("JSON.TOGGLE", key, path)
-        if _a.jsonpath(path):
+        if _a.jsonpath("JSON.TOGGLE", "path", path):
             return self._queue(JSON_TOGGLE_JSONPATH, words)
         return self._queue(JSON_TOGGLE, words)
 
@@ -1380,6 +1380,6 @@ class QueuedJsonCommands(QueuedFace[S]):
     def json_type(self, key: Key, /, path: DocumentPath = ".") -> Queued[list[str] | str | None]:
         """Queue JSON.TYPE; arguments and result as awaited."""
         words = ("JSON.TYPE", key, path)
-        if _a.jsonpath(path):
+        if _a.jsonpath("JSON.TYPE", "path", path):
             return self._queue(JSON_TYPE_JSONPATH, words)
         return self._queue(JSON_TYPE, words)

@@ -311,7 +311,7 @@ def encode_ft_spellcheck(
     dialect: int | None,
 ) -> tuple[Arg, ...]:
     """Return the words of FT.SPELLCHECK."""
-    if distance is not None and (not 1 <= distance <= 4):
+    if distance is not None and distance not in (1, 2, 3, 4):
         raise _a.refused("FT.SPELLCHECK", "distance must be from 1 to 4")
     words: list[Arg] = ["FT.SPELLCHECK"]
     from redpoll.search import encode as _s

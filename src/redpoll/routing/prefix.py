@@ -40,9 +40,9 @@ class Prefix:
         Args:
             prefix: not empty; text is sent as UTF-8.
         """
-        self.raw = prefix.encode() if isinstance(prefix, str) else prefix
-        self._text = prefix if isinstance(prefix, str) else prefix.decode("utf-8", "surrogateescape")
-        self._pattern = _SPECIAL.sub(rb"\\\g<0>", self.raw)
+        self.raw: bytes = prefix.encode() if isinstance(prefix, str) else prefix
+        self._text: str = prefix if isinstance(prefix, str) else prefix.decode("utf-8", "surrogateescape")
+        self._pattern: bytes = _SPECIAL.sub(rb"\\\g<0>", self.raw)
 
     # What is sent.
 

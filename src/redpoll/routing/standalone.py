@@ -238,6 +238,7 @@ class Core(Shared):
 
     @override
     def others(self) -> list[Connection]:
+        """Return the leased connections that are authenticated as the shared one is."""
         return self._leasing.authenticated()
 
     # Event loops.

@@ -140,6 +140,11 @@ def flags(*pairs: tuple[str, bool]) -> list[Arg]:
     return [token for token, chosen in pairs if chosen]
 
 
+def no_number(value: object) -> bool:
+    """Tell whether a value is no number, which could not be compared."""
+    return not isinstance(value, int | float)
+
+
 def only(command: str, name: str, value: object, *kinds: type[object]) -> None:
     """Check that a value is of one of some classes.
 

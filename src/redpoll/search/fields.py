@@ -11,7 +11,7 @@ from typing_extensions import override
 from redpoll.arguments import no_mapping, no_token, not_a_mapping, not_one_of, refused, requires
 from redpoll.types import Arg, Pairs, Value
 
-from .common import counted, flags, options, whole
+from .common import counted, flags, only, options, whole
 
 Phonetic: TypeAlias = Literal["dm:en", "dm:fr", "dm:pt", "dm:es"]
 """Matching by sound: double metaphone, for English, French, Portuguese or Spanish."""
@@ -152,10 +152,12 @@ class TagField(Field):
         """Return the field's words.
 
         Raises:
-            UsageError: a separator of another length than 1, ``unf`` or ``noindex`` without ``sortable``.
+            UsageError: a separator that is no text of length 1, ``unf`` or ``noindex`` without ``sortable``.
         """
-        if self.separator is not None and len(self.separator) != 1:
-            raise refused(command, f"separator must be one character, not {len(self.separator)}")
+        if self.separator is not None:
+            only(command, "separator", self.separator, str)
+            if len(self.separator) != 1:
+                raise refused(command, f"separator must be one character, not {len(self.separator)}")
         return [
             *_head(self.name, self.as_, "TAG"),
             *options(("SEPARATOR", self.separator)),

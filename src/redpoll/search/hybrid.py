@@ -8,7 +8,7 @@ from typing import Final, Literal
 from redpoll.arguments import milliseconds, no_token, not_one_of, refused, requires
 from redpoll.types import Arg, Many, Milliseconds, Pairs, Value
 
-from .common import counted, flags, only, options, parameters, whole
+from .common import counted, flags, no_number, only, options, parameters, whole
 from .pipeline import Step, pipeline
 
 _VECTOR: Final = "redpoll_vector"
@@ -63,9 +63,10 @@ class Knn:
         whole(command, "knn: k", self.k, 1)
         if self.ef_runtime is not None:
             whole(command, "knn: ef_runtime", self.ef_runtime, 1)
-        if self.shard_k_ratio is not None and not 0 < self.shard_k_ratio <= 1:
+        ratio = self.shard_k_ratio
+        if ratio is not None and (no_number(ratio) or not 0 < ratio <= 1):
             raise refused(command, "knn: shard_k_ratio must be above 0 and up to 1")
-        pairs = (("K", self.k), ("EF_RUNTIME", self.ef_runtime), ("SHARD_K_RATIO", self.shard_k_ratio))
+        pairs = (("K", self.k), ("EF_RUNTIME", self.ef_runtime), ("SHARD_K_RATIO", ratio))
         return counted("KNN", options(*pairs))
 
 
@@ -88,10 +89,10 @@ class Range:
         Raises:
             UsageError: a radius below 0, or an epsilon that is not above 0.
         """
-        if not self.radius >= 0:
-            raise refused(command, "range: radius must not be below 0")
-        if self.epsilon is not None and not self.epsilon > 0:
-            raise refused(command, "range: epsilon must be above 0")
+        if no_number(self.radius) or not self.radius >= 0:
+            raise refused(command, "range: radius must be a number from 0")
+        if self.epsilon is not None and (no_number(self.epsilon) or not self.epsilon > 0):
+            raise refused(command, "range: epsilon must be a number above 0")
         return counted("RANGE", options(("RADIUS", self.radius), ("EPSILON", self.epsilon)))
 
 
@@ -142,7 +143,7 @@ class HybridVsimQuery:
     def _filtered(self, command: str) -> list[Arg]:
         if self.filter is None:
             if self.policy is not None or self.batch_size is not None:
-                raise requires(command, "vsim: policy", "filter")
+                raise requires(command, "vsim: policy or batch_size", "filter")
             return []
         if self.policy is not None and no_token(self.policy, ("ADHOC", "BATCHES")):
             raise not_one_of(command, "vsim: policy", ("ADHOC", "BATCHES"))

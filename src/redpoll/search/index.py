@@ -8,7 +8,7 @@ from typing import Literal
 from redpoll.arguments import no_token, not_one_of, refused
 from redpoll.types import Arg, Many, Value
 
-from .common import counted, listed, options
+from .common import counted, listed, no_number, options
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class IndexDefinition:
         """
         if self.on is not None and no_token(self.on, ("HASH", "JSON")):
             raise not_one_of(command, "on", ("HASH", "JSON"))
-        if self.score is not None and not 0 <= self.score <= 1:
+        if self.score is not None and (no_number(self.score) or not 0 <= self.score <= 1):
             raise refused(command, "score must be from 0 to 1")
         prefixes = listed(self.prefix)
         indexall = None if self.indexall is None else "ENABLE" if self.indexall else "DISABLE"

@@ -41,7 +41,7 @@ class Load(Step):
         Raises:
             UsageError: no field, or a tuple that is not a field and a name.
         """
-        return ["LOAD", "*"] if self.fields is None else counted("LOAD", naming(command, "load", self.fields))
+        return ["LOAD", "*"] if self.fields is None else counted("LOAD", naming(command, "load: fields", self.fields))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class GroupBy(Step):
         words = counted("GROUPBY", listed(self.fields))
         for number, each in enumerate(listed(self.reduce), 1):
             only(command, f"groupby: reducer number {number}", each, Reducer)
-            words += each.words()
+            words += each.words(command)
         return words
 
 

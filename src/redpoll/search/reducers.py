@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from redpoll.arguments import refused
+from redpoll.arguments import no_collection, not_a_collection, refused
 from redpoll.types import Arg, Many, Value
 
-from .common import SortKey, counted, flags, limiting, listed, some, sorting
+from .common import SortKey, counted, flags, limiting, listed, no_number, some, sorting
 
 _COMMAND: Final = "FT.AGGREGATE"
 """Whose error it is that a reducer cannot be made."""
@@ -31,8 +31,14 @@ class Reducer:
     args: tuple[Value, ...] = ()
     as_: Value | None = None
 
-    def words(self) -> list[Arg]:
-        """Return the reducer's words."""
+    def words(self, command: str) -> list[Arg]:
+        """Return the reducer's words.
+
+        Raises:
+            UsageError: its arguments are no collection.
+        """
+        if no_collection(self.args):
+            raise not_a_collection(command, f"{self.function}: args")
         return ["REDUCE", *counted(self.function, self.args), *(("AS", self.as_) if self.as_ is not None else ())]
 
 
@@ -91,7 +97,7 @@ def quantile(field: Value, quantile: float, *, as_: Value | None = None) -> Redu
     Raises:
         UsageError: a share that is not from 0 to 1.
     """
-    if not 0 <= quantile <= 1:
+    if no_number(quantile) or not 0 <= quantile <= 1:
         raise refused(_COMMAND, "quantile must be from 0 to 1")
     return Reducer("QUANTILE", (field, quantile), as_)
 

@@ -139,9 +139,9 @@ class Leases:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
-        self.opened = 0
-        self.closed = 0
-        self.timeouts = 0
+        self.opened: int = 0
+        self.closed: int = 0
+        self.timeouts: int = 0
         self.on_missing: Callable[[], object] = _nothing
 
     @property

@@ -111,9 +111,9 @@ def test_redis_py_says_the_same() -> None:
         ({"vsim": HybridVsimQuery("@v", "$q", Knn(0))}, "knn: k must be a whole number from 1"),
         ({"vsim": HybridVsimQuery("@v", "$q", Knn(1, ef_runtime=0))}, "knn: ef_runtime must be a whole number from 1"),
         ({"vsim": HybridVsimQuery("@v", "$q", Knn(1, shard_k_ratio=2))}, "knn: shard_k_ratio must be above 0"),
-        ({"vsim": HybridVsimQuery("@v", "$q", Range(-1))}, "range: radius must not be below 0"),
-        ({"vsim": HybridVsimQuery("@v", "$q", Range(1, epsilon=0))}, "range: epsilon must be above 0"),
-        ({"vsim": HybridVsimQuery("@v", "$q", policy="ADHOC")}, "vsim: policy needs filter"),
+        ({"vsim": HybridVsimQuery("@v", "$q", Range(-1))}, "range: radius must be a number from 0"),
+        ({"vsim": HybridVsimQuery("@v", "$q", Range(1, epsilon=0))}, "range: epsilon must be a number above 0"),
+        ({"vsim": HybridVsimQuery("@v", "$q", policy="ADHOC")}, "vsim: policy or batch_size needs filter"),
         ({"vsim": HybridVsimQuery("@v", "$q", filter="f", policy="ALL")}, "vsim: policy must be one of"),  # type: ignore[arg-type]
         ({"vsim": HybridVsimQuery("@v", "$q", filter="f", batch_size=5)}, "vsim: batch_size needs policy='BATCHES'"),
         ({"combine": "RRF"}, "combine must be a Rrf or Linear, not str"),

@@ -84,7 +84,7 @@ def test_a_request(request_: AggregateRequest, words: str) -> None:
     ],
 )  # fmt: skip
 def test_a_reducer(made: Reducer, words: str) -> None:
-    assert [str(word) for word in made.words()] == ["REDUCE", *words.split()]
+    assert [str(word) for word in made.words("FT.AGGREGATE")] == ["REDUCE", *words.split()]
 
 
 def test_redis_py_says_the_same() -> None:
@@ -105,8 +105,8 @@ def test_redis_py_says_the_same() -> None:
         (lambda: AggregateRequest("q", Limit(0, 1)), "steps must be a collection"),
         (lambda: AggregateRequest("q", "LIMIT"), "steps must be a collection"),
         (lambda: AggregateRequest("q", [Limit(0, 1), "LIMIT"]), "steps: number 2 must be a Step, not str"),
-        (lambda: AggregateRequest("q", [Load([])]), "load needs at least one element"),
-        (lambda: AggregateRequest("q", [Load("@a")]), "load must be a collection"),
+        (lambda: AggregateRequest("q", [Load([])]), "load: fields needs at least one element"),
+        (lambda: AggregateRequest("q", [Load("@a")]), "load: fields must be a collection"),
         (lambda: AggregateRequest("q", [GroupBy("@a", "COUNT")]), "groupby: reducer number 1 must be a Reducer"),
         (lambda: AggregateRequest("q", [GroupBy("@a", reducers.collect([]))]), "collect: fields needs at least one"),
         (lambda: AggregateRequest("q", [GroupBy("@a", reducers.collect(sortby=[]))]), "collect: sortby needs"),
@@ -182,7 +182,7 @@ def meant(step: Any) -> tuple[Any, ...]:
 def reduced(each: Reducer) -> tuple[Any, ...]:
     if each.function != "COLLECT":
         return each.function, each.args, each.as_
-    return reducer(Reader(each.words()[1:]))
+    return reducer(Reader(each.words("FT.AGGREGATE")[1:]))
 
 
 @settings(max_examples=200, deadline=None)
