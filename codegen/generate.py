@@ -25,8 +25,9 @@ OUTPUT: Final = ROOT / "src" / "redpoll" / "commands"
 MODE: Final = Mode(line_length=120, target_versions={TargetVersion.PY311})
 RESERVED: Final = frozenset(
     {
-        "aclose", "batch", "binary", "close", "connection", "consumer", "dedicated", "execute", "from_url", "hscan_iter",
-        "lock", "on", "pipeline", "reauthenticate", "register_script", "release", "scan_iter", "script", "sscan_iter",
+        "aclose", "batch", "binary", "close", "connection", "consumer", "dedicated", "evalsha_or_eval", "execute",
+        "from_url", "hscan_iter", "library", "lock", "on", "pipeline", "reauthenticate", "register_script", "release",
+        "scan_iter", "script", "sscan_iter",
         "subscribe", "text", "transaction", "using", "watch_transaction", "zscan_iter",
     }
 )  # fmt: skip

@@ -12,6 +12,7 @@ from .errors import (
     ConnectionFailed,
     ConnectionLost,
     DecodeFailed,
+    LockLost,
     NotSent,
     OutcomeUnknown,
     Overloaded,
@@ -25,12 +26,15 @@ from .errors import (
 )
 from .events import CommandFinished, CommandStarted, Middleware, Observer
 from .faces import Queued
+from .functions import Function, Library
 from .keepalive import Keepalive
+from .lock import Lock
 from .options import VERSION as __version__
 from .options import Options
 from .pipeline import Pipeline
 from .pool import Pool, PoolStats
 from .reconnect import Reconnect
+from .scripting import Script
 from .spec import Spec
 from .tls import TLS
 from .versions import supports
@@ -48,7 +52,11 @@ __all__ = [
     "Credentials",
     "DecodeFailed",
     "Dedicated",
+    "Function",
     "Keepalive",
+    "Library",
+    "Lock",
+    "LockLost",
     "Middleware",
     "NotSent",
     "Observer",
@@ -65,6 +73,7 @@ __all__ = [
     "Redis",
     "RedisError",
     "RotatingCredentials",
+    "Script",
     "ServerError",
     "Spec",
     "UsageError",

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import warnings
 from collections.abc import Awaitable, Callable
 from types import TracebackType
@@ -17,14 +18,17 @@ from .commands import Commands
 from .errors import UsageError
 from .events import Facts
 from .faces import Queued
+from .functions import Library
+from .lock import Lock
 from .options import timeout as checked_timeout
 from .pipeline import Pipeline
 from .routing.link import Link
 from .routing.prefix import UNKNOWN, Prefix, is_known, prefix_of
 from .routing.raw import classify
+from .scripting import Script
 from .shapes import decoded
 from .spec import Spec
-from .types import Arg, S
+from .types import Arg, Key, Many, S, Value
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -130,11 +134,13 @@ class Client(Commands[S], Generic[S]):
         Args:
             raise_on_error: raise the first command's error at the end, after all results are set.
         """
-        return Pipeline(self._core, self._text, self._timeout, self._replay, raise_on_error, self._prefix)
+        return self._pipeline(Pipeline[S], raise_on_error)
 
-    def _pipeline(self, kind: Callable[[Link, bool, float | None, bool, bool], P], raise_on_error: bool) -> P:
+    def _pipeline(
+        self, kind: Callable[[Link, bool, float | None, bool, bool, Prefix | None], P], raise_on_error: bool
+    ) -> P:
         """Begin a batch of another class: for the ``pipeline`` of a subclass whose batches have further commands."""
-        return kind(self._core, self._text, self._timeout, self._replay, raise_on_error)
+        return kind(self._core, self._text, self._timeout, self._replay, raise_on_error, self._prefix)
 
     @overload
     async def batch(self, body: Callable[[Pipeline[S]], tuple[Queued[A]]], /) -> tuple[A]: ...
@@ -193,6 +199,108 @@ class Client(Commands[S], Generic[S]):
         await pipeline.execute()
         values = [queued.result() for queued in cast("list[Queued[Any]]", wanted)]
         return values if isinstance(wanted, list) else tuple(values)
+
+    # Scripts, functions, locks.
+
+    @overload
+    def script(self, script: str | bytes, *, readonly: bool = False, retry: bool = False) -> Script[Any]: ...
+    @overload
+    def script(
+        self, script: str | bytes, *, returns: type[list[Any]], readonly: bool = False, retry: bool = False
+    ) -> Script[list[Any]]: ...
+    @overload
+    def script(
+        self, script: str | bytes, *, returns: type[dict[Any, Any]], readonly: bool = False, retry: bool = False
+    ) -> Script[dict[Any, Any]]: ...
+    @overload
+    def script(
+        self, script: str | bytes, *, returns: type[set[Any]], readonly: bool = False, retry: bool = False
+    ) -> Script[set[Any]]: ...
+    @overload
+    def script(
+        self,
+        script: str | bytes,
+        *,
+        returns: type[T] | Callable[[Any], T],
+        readonly: bool = False,
+        retry: bool = False,
+    ) -> Script[T]: ...
+    def script(
+        self,
+        script: str | bytes,
+        *,
+        returns: Callable[[Any], Any] | None = None,
+        readonly: bool = False,
+        retry: bool = False,
+    ) -> Script[Any]:
+        """Make a Lua script to be called: ``add = r.script(lua, returns=int)``, then ``await add(keys=["n"], args=[5])``.
+
+        Args:
+            script: its source.
+            returns: what its reply is to become: ``int``, ``float``, ``bool`` (nil is False, a status True), ``str`` or
+                ``bytes`` whatever the client decodes, ``list``, ``dict`` (a flat list on RESP2), ``set``, or a function
+                of the reply. By default it is not converted.
+            readonly: call it with EVALSHA_RO, since Redis 7.0: it can only read, runs on replicas too, and is run again
+                if its connection is lost.
+            retry: run it again if its connection is lost, since twice does no harm.
+        """
+        return Script(self, script, readonly=readonly, retry=retry, returns=returns)
+
+    register_script = script
+
+    async def evalsha_or_eval(self, script: str | bytes, keys: Many[Key] = (), args: Many[Value] = ()) -> Any:
+        """Run a Lua script by its digest, and by its source where the server does not know it.
+
+        Args:
+            script: its source.
+            keys: the keys that it touches.
+            args: its further arguments.
+        """
+        return await Script[Any](self, script)(keys, args)
+
+    def library(self, name: str, code: str | bytes | None = None) -> Library:
+        """Name a library of functions: ``lib = r.library("mylib", code)``, then ``lib.function("f")``; see ``Library``.
+
+        Args:
+            name: its name.
+            code: its source, for ``load``. It begins with a line such as ``#!lua name=mylib``.
+
+        Raises:
+            UsageError: the code is of another library.
+        """
+        return Library(self, name, code)
+
+    def lock(
+        self,
+        name: Key,
+        timeout: float | dt.timedelta | None = None,
+        sleep: float = 0.1,
+        blocking: bool = True,
+        blocking_timeout: float | None = None,
+        *,
+        ttl: float | dt.timedelta | None = None,
+        auto_renew: bool = False,
+    ) -> Lock:
+        """Make a lock that many programs share: ``async with r.lock("report", ttl=30): …``. Needs Redis 7.0.
+
+        Args:
+            name: the key.
+            timeout: another name of ``ttl``, as redis-py has it.
+            sleep: seconds between attempts to acquire it.
+            blocking: wait until it is free.
+            blocking_timeout: seconds to wait at most; None for ever.
+            ttl: seconds after which it ends, whatever becomes of its holder; 30 unless given.
+            auto_renew: extend it by itself, to ``ttl`` each time, as long as it is held. If that fails, an ``async
+                with`` block is cancelled and ends with ``LockLost``; without one, ``lock.remaining`` is 0.
+
+        Raises:
+            UsageError: a value is out of its limits.
+        """
+        if ttl is not None and timeout is not None:
+            raise UsageError("ttl and timeout are two names of the same option")
+        return Lock(
+            self, name, timeout if ttl is None else ttl, sleep, blocking, blocking_timeout, auto_renew=auto_renew
+        )
 
     # Life.
 

@@ -17,6 +17,7 @@
     ├── DecodeFailed               the command ran, its reply is not UTF-8 text
     ├── TransactionBroken          MULTI/EXEC does not work on this connection
     ├── WatchConflict              a watched key changed
+    ├── LockLost                   a lock is no longer its holder's
     ├── PartialOutcome             a command split over several nodes succeeded on some of them only
     └── ServerError                the server's own error reply, by its code: WrongType, ReadOnly, OutOfMemory …
 
@@ -181,6 +182,12 @@ class TransactionBroken(RedisError):
 
 class WatchConflict(RedisError):
     """A watched key changed before EXEC, so the transaction did not run."""
+
+    default_outcome: ClassVar[Outcome] = "not_run"
+
+
+class LockLost(RedisError):
+    """A lock is no longer its holder's: its time was up, or somebody deleted it. Another one may hold it now."""
 
     default_outcome: ClassVar[Outcome] = "not_run"
 

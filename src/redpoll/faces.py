@@ -73,6 +73,11 @@ class AwaitedFace(Generic[S]):
         raise NotImplementedError
 
 
+async def run(client: AwaitedFace[str | bytes], spec: Spec[T], words: tuple[Arg, ...]) -> T:
+    """Run a command on a client, with the client's own settings."""
+    return await client._run(spec, words)  # pyright: ignore[reportPrivateUsage]  # of this module
+
+
 class QueuedFace(Generic[S]):
     """Base of the command methods that a batch queues."""
 
@@ -80,3 +85,8 @@ class QueuedFace(Generic[S]):
 
     def _queue(self, spec: Spec[T], words: tuple[Arg, ...]) -> Queued[T]:
         raise NotImplementedError
+
+
+def queue(batch: QueuedFace[str | bytes], spec: Spec[T], words: tuple[Arg, ...]) -> Queued[T]:
+    """Queue a command on a batch."""
+    return batch._queue(spec, words)  # pyright: ignore[reportPrivateUsage]  # of this module

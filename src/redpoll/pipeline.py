@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from types import TracebackType
-from typing import Any, Final, Generic, NamedTuple, Self, TypeAlias
+from typing import Any, Final, Generic, NamedTuple, Protocol, Self, TypeAlias
 
 from hiredis import ReplyError
 from typing_extensions import TypeVar, override
@@ -19,7 +19,18 @@ from typing_extensions import TypeVar, override
 from .arguments import milliseconds
 from .commands import QueuedCommands
 from .commands.generic import WAIT, WAITAOF
-from .errors import SCRIPTS, DecodeFailed, NotSent, OutcomeUnknown, RedisError, UsageError, server_error
+from .commands.scripting import SCRIPT_LOAD
+from .errors import (
+    SCRIPTS,
+    DecodeFailed,
+    NoScript,
+    NotSent,
+    OutcomeUnknown,
+    RedisError,
+    ServerError,
+    UsageError,
+    server_error,
+)
 from .faces import PENDING, Queued
 from .protocol.calls import Group
 from .protocol.encode import encode
@@ -30,6 +41,7 @@ from .routing.raw import classify
 from .routing.standalone import Core
 from .shapes import decoded
 from .spec import Spec
+from .transport.connection import Connection
 from .types import Arg, Milliseconds, S
 
 T = TypeVar("T")
@@ -77,6 +89,60 @@ class _Command(Queued[T], Generic[T]):
             error.outcome, error.attempt, error.elapsed = reason.outcome, reason.attempt, reason.elapsed
         self._error = error
 
+    def fail_with(self, error: RedisError) -> None:
+        """Take an error that is the command's own already."""
+        self._error = error
+
+
+class Loadable(Protocol):
+    """A script that is loaded ahead of the batch that calls it; see ``Script``."""
+
+    script: bytes
+    sha: str
+
+    def explained(self, error: ServerError) -> ServerError:
+        """Return an error that says which script does not compile."""
+        ...
+
+
+class _Scripts:
+    """The scripts that one batch calls, and whether the server has them."""
+
+    __slots__ = ("_calls", "_connection")
+
+    def __init__(self) -> None:
+        self._calls: list[tuple[_Command[Any], Loadable]] = []
+        self._connection: Connection | None = None
+
+    def add(self, command: _Command[Any], script: Loadable) -> None:
+        self._calls.append((command, script))
+
+    def loads(self, connection: Connection | None) -> dict[str, _Command[str]]:
+        """Return what is to be sent ahead of the batch, by digest.
+
+        Args:
+            connection: what the batch goes out on, where that is known.
+        """
+        self._connection = connection
+        known = set[str]() if connection is None else connection.scripts
+        return {
+            script.sha: _Command(SCRIPT_LOAD, ("SCRIPT", "LOAD", script.script))
+            for _, script in self._calls
+            if script.sha not in known
+        }
+
+    def learn(self, loads: dict[str, _Command[str]], connection: Connection | None) -> None:
+        """Take note of the replies, and give each call of a script that could not be loaded that error for its own."""
+        if connection is not None and connection is self._connection:
+            connection.scripts |= {sha for sha, load in loads.items() if load.exception() is None}
+        for command, script in self._calls:
+            if isinstance(command.exception(), NoScript):
+                if connection is not None:
+                    connection.scripts.discard(script.sha)
+                load = loads.get(script.sha)
+                if load is not None and isinstance(error := load.exception(), ServerError):
+                    command.fail_with(script.explained(error))
+
 
 _Way: TypeAlias = deque[tuple[Group, list[_Command[Any]]]]
 """The chunks that are queued or on their way, with the calls that wait for their replies."""
@@ -97,7 +163,7 @@ class Pipeline(QueuedCommands[S]):
     ``execute``; a block that raises sends nothing.
     """
 
-    __slots__ = ("_commands", "_core", "_last", "_prefix", "_raise", "_replay", "_text", "_timeout")
+    __slots__ = ("_commands", "_core", "_last", "_prefix", "_raise", "_replay", "_scripts", "_text", "_timeout")
 
     def __init__(
         self,
@@ -117,6 +183,7 @@ class Pipeline(QueuedCommands[S]):
         self._prefix = prefix
         self._commands: list[_Command[Any]] = []
         self._last: str | None = None  # WAIT or WAITAOF, behind which nothing may stand
+        self._scripts: _Scripts | None = None
 
     @override
     def _queue(self, spec: Spec[T], words: tuple[Arg, ...]) -> Queued[T]:
@@ -129,6 +196,13 @@ class Pipeline(QueuedCommands[S]):
         command = _Command(spec, words)
         self._commands.append(command)
         return command
+
+    def queue_script(self, script: Loadable, spec: Spec[T], words: tuple[Arg, ...]) -> Queued[T]:
+        """Queue an EVALSHA whose script is loaded ahead of the batch; see ``Script``."""
+        queued = self._queue(spec, words)
+        self._scripts = self._scripts or _Scripts()
+        self._scripts.add(self._commands[-1], script)
+        return queued
 
     def _admit(self, spec: Spec[Any], words: tuple[Arg, ...]) -> None:
         if spec.name in _WAITS:
@@ -194,7 +268,7 @@ class Pipeline(QueuedCommands[S]):
             await self.execute()
         else:
             self._commands.clear()
-            self._last = None
+            self._last = self._scripts = None
 
     async def execute(self, *, raise_on_error: bool | None = None) -> list[Any]:
         """Send what is queued, wait for all replies, and begin anew.
@@ -211,10 +285,14 @@ class Pipeline(QueuedCommands[S]):
             UsageError: an argument cannot be sent; nothing was.
         """
         commands, self._commands = self._commands, []
-        self._last = None
+        scripts, self._scripts = self._scripts, None
+        own, self._last = self._last is not None, None
         if not commands:
             return []
-        await self._run(commands)
+        if scripts is None:
+            await self._run(commands)
+        else:
+            await self._run_scripts(commands, scripts, None if own else self._core.connection)
         results: list[Any] = []
         first: BaseException | None = None
         for command in commands:
@@ -231,6 +309,14 @@ class Pipeline(QueuedCommands[S]):
             await self._send(commands)
         else:
             await hooks.batch(len(commands), lambda: self._send(commands), lambda: _first_error(commands))
+
+    async def _run_scripts(
+        self, commands: list[_Command[Any]], scripts: _Scripts, connection: Connection | None
+    ) -> None:
+        """Run a batch behind the SCRIPT LOADs that it needs on this connection, or on one not known yet."""
+        loads = scripts.loads(connection)
+        await self._run([*loads.values(), *commands])
+        scripts.learn(loads, self._core.connection)
 
     async def _send(self, commands: list[_Command[Any]]) -> None:
         try:

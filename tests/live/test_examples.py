@@ -87,3 +87,21 @@ def test_the_tour_by_itself(server: EmbeddedServer) -> None:
 
 def test_the_demo_keeps_its_promises() -> None:
     assert example("examples/demo.py", "--keep").endswith("\nAll as promised.\n")
+
+
+def test_the_scripts(server: EmbeddedServer) -> None:
+    assert example("examples/scripts.py", server.url()).splitlines() == [
+        "[1, 0, -1]",
+        "4 4",
+        "1 2",
+        "{'last': 'friday', 'count': '2'}",
+    ]
+
+
+def test_the_lock(server: EmbeddedServer) -> None:
+    assert example("examples/lock.py", server.url()).splitlines() == [
+        "one at a time: True",
+        "another one gets it: False",
+        "still held: True",
+        "lost: not_run",
+    ]

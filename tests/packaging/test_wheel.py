@@ -21,10 +21,17 @@ import pytest
 from tests.servers import missing
 from tests.typing.test_typing import ANY_METHODS, ROOT
 
-DYNAMIC = {"Client.execute", "Dedicated.execute", "Pipeline.execute", "Pipeline.raw", "Redis.execute"}
+DYNAMIC = {
+    *("Pipeline.execute", "Pipeline.raw", "Library.function"),
+    *(
+        f"{owner}.{name}"
+        for owner in ("Client", "Dedicated", "Redis")
+        for name in ("execute", "script", "register_script", "evalsha_or_eval")
+    ),
+}
 """Handwritten methods whose values no signature can know."""
 
-PARAMETERS = {"Queued": "[int]", "Spec": "[int]"}
+PARAMETERS = {"Function": "[int]", "Queued": "[int]", "Script": "[int]", "Spec": "[int]"}
 """Generic classes without a default."""
 
 LEFT_OUT = {"test", "tests", "codegen", "benchmarks", "examples"}

@@ -165,8 +165,6 @@ DIFFERS: dict[tuple[str, str], str] = {
 ABSENT: dict[str, str] = {
     "transaction": "transaction() is a batch here; a body that is retried on conflict is watch_transaction",
     "pubsub": "subscribe() gives an iterator of messages",
-    "lock": "not part of the client yet",
-    "register_script": "not part of the client yet",
     "scan_iter": "not part of the client yet",
     "hscan_iter": "not part of the client yet",
 }

@@ -32,6 +32,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("commands",),  # generated: rests on L0 and L1 only
     ("pipeline", "versions"),  # L4
     ("transaction", "scripting", "pubsub", "streams", "caching"),
+    ("functions", "lock"),  # of scripts
     ("telemetry",),
     ("base",),  # L5
     ("dedicated",),

@@ -122,11 +122,6 @@ class Bound(Outbox):
     # The owner's commands.
 
     @property
-    def connection(self) -> Connection | None:
-        """The connection; None before it is given one, and after it was lost or returned."""
-        return self._connection
-
-    @property
     def connected(self) -> bool:
         """Whether the connection stands."""
         return self._connection is not None

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from redpoll.options import Settings
 from redpoll.protocol.calls import Group
 from redpoll.spec import Spec
+from redpoll.transport.connection import Connection
 from redpoll.types import Arg
 
 from .hooks import Hooks
@@ -26,6 +27,11 @@ class Link(Protocol):
     address: str
     settings: Settings
     hooks: Hooks | None
+
+    @property
+    def connection(self) -> Connection | None:
+        """The connection that calls go out on; None while there is none."""
+        ...
 
     @property
     def connected(self) -> bool:

@@ -66,6 +66,11 @@ class Outbox:
         self._crowded = False  # several calls were in flight after the last write: more will come in this turn
         self._mixed = False  # there may be other things than single commands in the queue
 
+    @property
+    def connection(self) -> Connection | None:
+        """The connection that calls go out on; None while there is none."""
+        return self._connection
+
     def _schedule(self) -> None:
         self._held = True
         get_running_loop().call_soon(self._flush)

@@ -70,6 +70,7 @@ class Connection(asyncio.Protocol):
         on_read: called after every chunk that was received, where it is not None.
         on_resume: called when it may be written to again.
         on_lost: called once, with the calls that still wait and the reason.
+        scripts: the digests of the scripts that the server behind it has said to have loaded.
     """
 
     __slots__ = (
@@ -90,6 +91,7 @@ class Connection(asyncio.Protocol):
         "on_resume",
         "paused",
         "ready",
+        "scripts",
         "session",
     )
 
@@ -104,6 +106,7 @@ class Connection(asyncio.Protocol):
         self.asked: float = monotonic()
         age = settings.max_connection_age
         self.expires: float = inf if age is None else self.asked + age * random.uniform(_YOUNGEST, 1.0)
+        self.scripts: set[str] = set()
         self.liveness: Liveness = Liveness(settings.read_timeout, settings.write_timeout, settings.health_check)
         self.on_read: Callable[[], None] | None = None
         self.on_resume: Callable[[], None] = _ignore
