@@ -42,20 +42,40 @@ async def _spread(tasks: int, each: int, one: Callable[[], Awaitable[object]]) -
     return tasks * each
 
 
-def cases(bare: yardstick.Yardstick, r: Redis) -> list[Case]:
-    big = "x" * (1 << 20)
-
-    async def bare_batch() -> int:
-        futures = [bare.call("GET", "key") for _ in range(1000)]
+def _batch(bare: yardstick.Yardstick, r: Redis, count: int) -> tuple[Round, Round]:
+    async def theirs() -> int:
+        futures = [bare.call("GET", "key") for _ in range(count)]
         for future in futures:
             await future
-        return 1000
+        return count
 
-    async def batch() -> int:
+    async def ours() -> int:
         async with r.pipeline() as p:
-            for _ in range(1000):
+            for _ in range(count):
                 p.get("key")
-        return 1000
+        return count
+
+    return theirs, ours
+
+
+def _transaction(bare: yardstick.Yardstick, r: Redis) -> tuple[Round, Round]:
+    async def theirs() -> int:
+        futures = [bare.call("MULTI"), *(bare.call("GET", "key") for _ in range(100)), bare.call("EXEC")]
+        for future in futures:
+            await future
+        return 100
+
+    async def ours() -> int:
+        async with r.transaction() as tx:
+            for _ in range(100):
+                tx.get("key")
+        return 100
+
+    return theirs, ours
+
+
+def cases(bare: yardstick.Yardstick, r: Redis) -> list[Case]:
+    big = "x" * (1 << 20)
 
     def get(tasks: int, each: int) -> tuple[Round, Round]:
         return (
@@ -67,7 +87,9 @@ def cases(bare: yardstick.Yardstick, r: Redis) -> list[Case]:
         Case("GET, 1,000 tasks", *get(1000, 10), goal=1.5),
         Case("GET, 50 tasks", *get(50, 100), goal=1.5),
         Case("GET, 1 task", *get(1, 1000), goal=1.25),
-        Case("pipeline of 1,000 GET", bare_batch, batch),
+        Case("pipeline of 1,000 GET", *_batch(bare, r, 1000)),
+        Case("pipeline of 100 GET", *_batch(bare, r, 100), goal=1.4),
+        Case("MULTI, 100 GET, EXEC", *_transaction(bare, r), goal=1.6),
         Case(
             "SET of 1 MiB, 1 task",
             lambda: _spread(1, 50, lambda: bare.call("SET", "big", big)),

@@ -12,6 +12,7 @@ from .errors import (
     ConnectionFailed,
     ConnectionLost,
     DecodeFailed,
+    ExecAborted,
     LockLost,
     NotSent,
     OutcomeUnknown,
@@ -20,7 +21,9 @@ from .errors import (
     ProtocolViolation,
     RedisError,
     ServerError,
+    TransactionBroken,
     UsageError,
+    WatchConflict,
     WrongLoop,
     WrongType,
 )
@@ -37,6 +40,7 @@ from .reconnect import Reconnect
 from .scripting import Script
 from .spec import Spec
 from .tls import TLS
+from .transaction import Transaction
 from .versions import supports
 
 __all__ = [
@@ -52,6 +56,7 @@ __all__ = [
     "Credentials",
     "DecodeFailed",
     "Dedicated",
+    "ExecAborted",
     "Function",
     "Keepalive",
     "Library",
@@ -76,7 +81,10 @@ __all__ = [
     "Script",
     "ServerError",
     "Spec",
+    "Transaction",
+    "TransactionBroken",
     "UsageError",
+    "WatchConflict",
     "WrongLoop",
     "WrongType",
     "__version__",

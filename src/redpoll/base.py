@@ -28,6 +28,7 @@ from .routing.raw import classify
 from .scripting import Script
 from .shapes import decoded
 from .spec import Spec
+from .transaction import Transaction
 from .types import Arg, Key, Many, S, Value
 
 T = TypeVar("T")
@@ -142,25 +143,50 @@ class Client(Commands[S], Generic[S]):
         """Begin a batch of another class: for the ``pipeline`` of a subclass whose batches have further commands."""
         return kind(self._core, self._text, self._timeout, self._replay, raise_on_error, self._prefix)
 
+    def transaction(self, *, raise_on_error: bool = True) -> Transaction[S]:
+        """Begin a transaction, from MULTI to EXEC in one write: ``async with r.transaction() as tx: a = tx.incr("n")``.
+
+        It runs as a whole or not at all; see ``redpoll.transaction``. Its block only queues: where the commands depend
+        on what was read before, take ``watch_transaction``.
+
+        Args:
+            raise_on_error: raise the first command's error at the end, after all results are set.
+        """
+        return Transaction(self._core, self._text, self._timeout, False, raise_on_error, self._prefix)
+
     @overload
-    async def batch(self, body: Callable[[Pipeline[S]], tuple[Queued[A]]], /) -> tuple[A]: ...
-    @overload
-    async def batch(self, body: Callable[[Pipeline[S]], tuple[Queued[A], Queued[B]]], /) -> tuple[A, B]: ...
+    async def batch(self, body: Callable[[Pipeline[S]], tuple[Queued[A]]], /, *, atomic: bool = False) -> tuple[A]: ...
     @overload
     async def batch(
-        self, body: Callable[[Pipeline[S]], tuple[Queued[A], Queued[B], Queued[C]]], /
+        self, body: Callable[[Pipeline[S]], tuple[Queued[A], Queued[B]]], /, *, atomic: bool = False
+    ) -> tuple[A, B]: ...
+    @overload
+    async def batch(
+        self, body: Callable[[Pipeline[S]], tuple[Queued[A], Queued[B], Queued[C]]], /, *, atomic: bool = False
     ) -> tuple[A, B, C]: ...
     @overload
     async def batch(
-        self, body: Callable[[Pipeline[S]], tuple[Queued[A], Queued[B], Queued[C], Queued[D]]], /
+        self,
+        body: Callable[[Pipeline[S]], tuple[Queued[A], Queued[B], Queued[C], Queued[D]]],
+        /,
+        *,
+        atomic: bool = False,
     ) -> tuple[A, B, C, D]: ...
     @overload
     async def batch(
-        self, body: Callable[[Pipeline[S]], tuple[Queued[A], Queued[B], Queued[C], Queued[D], Queued[E]]], /
+        self,
+        body: Callable[[Pipeline[S]], tuple[Queued[A], Queued[B], Queued[C], Queued[D], Queued[E]]],
+        /,
+        *,
+        atomic: bool = False,
     ) -> tuple[A, B, C, D, E]: ...
     @overload
     async def batch(
-        self, body: Callable[[Pipeline[S]], tuple[Queued[A], Queued[B], Queued[C], Queued[D], Queued[E], Queued[F]]], /
+        self,
+        body: Callable[[Pipeline[S]], tuple[Queued[A], Queued[B], Queued[C], Queued[D], Queued[E], Queued[F]]],
+        /,
+        *,
+        atomic: bool = False,
     ) -> tuple[A, B, C, D, E, F]: ...
     @overload
     async def batch(
@@ -169,6 +195,8 @@ class Client(Commands[S], Generic[S]):
             [Pipeline[S]], tuple[Queued[A], Queued[B], Queued[C], Queued[D], Queued[E], Queued[F], Queued[G]]
         ],
         /,
+        *,
+        atomic: bool = False,
     ) -> tuple[A, B, C, D, E, F, G]: ...
     @overload
     async def batch(
@@ -177,14 +205,17 @@ class Client(Commands[S], Generic[S]):
             [Pipeline[S]], tuple[Queued[A], Queued[B], Queued[C], Queued[D], Queued[E], Queued[F], Queued[G], Queued[H]]
         ],
         /,
+        *,
+        atomic: bool = False,
     ) -> tuple[A, B, C, D, E, F, G, H]: ...
     @overload
-    async def batch(self, body: Callable[[Pipeline[S]], list[Queued[T]]], /) -> list[T]: ...
-    async def batch(self, body: Callable[[Pipeline[S]], Any], /) -> Any:
+    async def batch(self, body: Callable[[Pipeline[S]], list[Queued[T]]], /, *, atomic: bool = False) -> list[T]: ...
+    async def batch(self, body: Callable[[Pipeline[S]], Any], /, *, atomic: bool = False) -> Any:
         """Run the commands that ``body`` queues as one batch: ``await r.batch(lambda p: (p.incr("n"), p.get("k")))``.
 
         Args:
             body: queues commands and returns what ``Queued`` it wants the values of, in a tuple or list.
+            atomic: run them as a transaction.
 
         Returns:
             The values, in a tuple or list as ``body`` returned them.
@@ -192,7 +223,7 @@ class Client(Commands[S], Generic[S]):
         Raises:
             RedisError: the first error of a command.
         """
-        pipeline = self.pipeline()
+        pipeline = self.transaction() if atomic else self.pipeline()
         wanted = body(pipeline)
         if not isinstance(wanted, tuple | list):
             raise UsageError("the body of a batch returns a tuple or list of what its command methods returned")

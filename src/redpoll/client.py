@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, Literal, cast, overload
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, Literal, TypeVar, cast, overload
 
 from typing_extensions import Unpack
 
 from .base import Client, Owner
-from .dedicated import Dedicated
+from .dedicated import ATTEMPTS, BACKOFF, Dedicated
 from .errors import UsageError
 from .options import DEFAULT_PORT, Options, Settings, parse_url, settings
 from .routing.prefix import prefix_of
 from .routing.standalone import Core
-from .types import S
+from .transaction import Transaction
+from .types import Key, Many, S
+
+T = TypeVar("T")
 
 __all__ = ["Client", "Redis"]
 
@@ -134,3 +138,39 @@ class Redis(Client[S], Generic[S]):
         core = cast("Core", self._core)
         limit = self._timeout
         return Dedicated(core, self._owner, self._text, limit, self._replay, self._prefix, wait=limit)
+
+    async def watch_transaction(
+        self,
+        keys: Key | Many[Key],
+        body: Callable[[Dedicated[S], Transaction[S]], Awaitable[T]],
+        *,
+        attempts: int = ATTEMPTS,
+        backoff: float = BACKOFF,
+    ) -> T:
+        """Run a transaction that depends on what it reads, anew whenever a key has changed in between.
+
+        The keys are watched on a connection of its own. The body awaits what it reads there, queues the transaction
+        and returns what it likes; what it queued has its results when this returns. Where it queues nothing, nothing
+        runs. What it raises is raised, and nothing has run.
+
+        Example:
+            >>> async def deposit(c, tx):
+            ...     balance = int(await c.get("balance") or 0)
+            ...     return tx.set("balance", balance + 10, get=True)
+            >>> before = (await r.watch_transaction(["balance"], deposit)).result()
+
+        Args:
+            keys: a key, or several.
+            body: reads on the connection, and queues on the transaction. It may run several times.
+            attempts: how often to try at most.
+            backoff: seconds that the first pause between two attempts stays below; it doubles, up to 0.25, at random.
+
+        Returns:
+            What the body returned in the attempt that succeeded.
+
+        Raises:
+            WatchConflict: a watched key changed in each attempt; nothing ran.
+            RedisError: the first error of a command.
+        """
+        async with self.dedicated() as c:
+            return await c.watch_transaction(keys, body, attempts=attempts, backoff=backoff)

@@ -12,37 +12,41 @@ further ones wait in their order.
 
 from __future__ import annotations
 
-from typing import Any, Generic, Self, TypeVar, cast
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Generic, Self, TypeVar, cast
 
 from typing_extensions import override
 
 from .base import Client, Owner
 from .commands import QueuedStateCommands, StateCommands
-from .faces import Queued
+from .errors import UsageError, WatchConflict
+from .options import timeout as checked_timeout
 from .pipeline import Pipeline
+from .reconnect import Reconnect
 from .routing.bound import Bound
 from .routing.prefix import Prefix, is_known
 from .routing.raw import classify
 from .routing.standalone import Core
-from .types import Arg, S
+from .transaction import Transaction
+from .types import Arg, Key, Many, S
 
 T = TypeVar("T")
+
+ATTEMPTS: Final = 16
+"""How often ``watch_transaction`` tries."""
+
+BACKOFF: Final = 0.005
+"""Seconds that its first pause stays below."""
+
+_LONGEST: Final = 0.25
 
 
 class DedicatedPipeline(Pipeline[S], QueuedStateCommands[S]):
     """A batch on a connection of one's own, with the commands that change its state."""
 
     __slots__ = ()
-
-    @override
-    def raw(self, *words: Arg) -> Queued[Any]:
-        """Queue a command given as words, one that changes this connection's state too; see ``Pipeline.raw``."""
-        from .commands.table import FACTS
-
-        spec, _ = classify(words, FACTS)
-        if not is_known(spec, FACTS) and isinstance(self._core, Bound):
-            self._core.taint(spec.name)  # who knows what it does
-        return super().raw(*words)
 
 
 class Dedicated(Client[S], StateCommands[S], Generic[S]):
@@ -102,6 +106,32 @@ class Dedicated(Client[S], StateCommands[S], Generic[S]):
         """Begin a batch on this connection; see ``Client.pipeline``."""
         return DedicatedPipeline(self._core, self._text, self._timeout, self._replay, raise_on_error, self._prefix)
 
+    async def watch_transaction(
+        self,
+        keys: Key | Many[Key],
+        body: Callable[[Dedicated[S], Transaction[S]], Awaitable[T]],
+        *,
+        attempts: int = ATTEMPTS,
+        backoff: float = BACKOFF,
+    ) -> T:
+        """Run a transaction on this connection, as ``Redis.watch_transaction`` does on one that it leases."""
+        _check_attempts(attempts)
+        pause = Reconnect(checked_timeout("backoff", backoff), _LONGEST)
+        for attempt in range(1, attempts + 1):
+            transaction = self.transaction()
+            await self.watch(keys)
+            value = await body(self, transaction)
+            if not len(transaction):
+                await self.unwatch()
+                return value
+            with contextlib.suppress(WatchConflict):
+                await transaction.execute()
+                return value
+            if attempt < attempts:
+                await asyncio.sleep(pause.delay(attempt) or 0.0)
+        message = f"a watched key changed before EXEC, in each of {attempts} attempts"
+        raise WatchConflict(message, address=self._core.address, command="EXEC", attempt=attempts)
+
     @override
     async def aclose(self) -> None:
         """Return the connection. A second time does nothing."""
@@ -136,3 +166,8 @@ class Dedicated(Client[S], StateCommands[S], Generic[S]):
         view = super()._view(text, timeout, replay)
         view._parent, view._wait = self._parent, self._wait
         return view
+
+
+def _check_attempts(value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise UsageError("'attempts' must be a whole number above 0")

@@ -420,3 +420,21 @@ def server_error(message: str, *, command: str | None = None, address: str | Non
     if outcome == "not_run" and command in SCRIPTS:
         outcome = "unknown"
     return kind(safe_message(message), outcome=outcome, command=command, address=address)
+
+
+_BECAUSE: Final = "because of: "  # behind which a server says why it refused EXEC itself
+
+
+def exec_error(message: str, *, address: str | None = None) -> ServerError:
+    """Return (not raise) the error for an error reply to EXEC: where it was refused for now, that refusal.
+
+    Args:
+        message: as for ``server_error``.
+        address: the server's address.
+    """
+    error = server_error(message, address=address)
+    if isinstance(error, ExecAborted):
+        because = server_error(message.partition(_BECAUSE)[2], address=address)
+        if isinstance(because, Refused):
+            return because
+    return error

@@ -18,7 +18,7 @@ class CommandStarted:
     """A command was called.
 
     Attributes:
-        name: the command, such as ``"CLIENT LIST"``; ``"PIPELINE"`` for a batch.
+        name: the command, such as ``"CLIENT LIST"``; ``"PIPELINE"`` for a batch, ``"MULTI"`` for a transaction.
         address: the server's ``host:port`` or socket path.
         db: number of the database.
         batch: how many commands a batch has; None for a single command.

@@ -43,7 +43,9 @@ class Queued(Generic[R]):
         if self._error is not None:
             raise self._error
         if self._value is PENDING:
-            raise UsageError("the batch has not run yet: read results after its `async with` block", command=self._name)
+            raise UsageError(
+                "the batch has not run: results are there after its `async with` block", command=self._name
+            )
         return self._value  # type: ignore[return-value]  # _resolve got what the spec's decoder made
 
     def __await__(self) -> Generator[None, None, R]:

@@ -85,6 +85,16 @@ def test_the_tour_by_itself(server: EmbeddedServer) -> None:
     assert printed[-1] == "'int'"
 
 
+def test_transactions(server: EmbeddedServer) -> None:
+    assert example("examples/transactions.py", server.url()).splitlines() == [
+        "order 1 of 1 in the log",
+        "now 1 1",
+        "WrongType True 2",
+        "ann 0 bo 100",
+        "WatchConflict not_run",
+    ]
+
+
 def test_the_demo_keeps_its_promises() -> None:
     assert example("examples/demo.py", "--keep").endswith("\nAll as promised.\n")
 

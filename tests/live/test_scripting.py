@@ -175,8 +175,9 @@ async def test_a_batch_whose_block_raises_forgets_its_scripts(valkey: EmbeddedSe
 
         with pytest.raises(ZeroDivisionError):
             await fail()
-        p.ping()
-        assert await p.execute() == [True]
+        async with p:
+            again = p.ping()
+        assert again.result() is True
         assert await calls(r, "script|load") == 0
 
 

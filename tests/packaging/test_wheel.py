@@ -22,7 +22,7 @@ from tests.servers import missing
 from tests.typing.test_typing import ANY_METHODS, ROOT
 
 DYNAMIC = {
-    *("Pipeline.execute", "Pipeline.raw", "Library.function"),
+    *("Pipeline.execute", "Pipeline.raw", "Transaction.execute", "Transaction.raw", "Library.function"),
     *(
         f"{owner}.{name}"
         for owner in ("Client", "Dedicated", "Redis")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, assert_type
 
-from redpoll import Client, Pipeline, Queued, Redis
+from redpoll import Client, Dedicated, Pipeline, Queued, Redis, Transaction
 from redpoll.records.data import GeoResult
 from redpoll.types import S
 
@@ -93,3 +93,34 @@ async def named_body(r: Redis, client: Client[S]) -> None:
 
     assert_type(await r.batch(body), tuple[int, bool])
     assert_type(await client.batch(lambda p: (p.get("k"), p.incr("n"))), tuple[S | None, int])
+
+
+async def transactions(r: Redis, b: Redis[bytes], client: Client[S], atomic: bool) -> None:
+    async with r.transaction() as tx:
+        assert_type(tx, Transaction[str])
+        assert_type(tx.incr("n"), Queued[int])
+        assert_type(tx.hgetall("k"), Queued[dict[str, str]])
+        assert_type(tx.dump("k"), Queued[bytes | None])
+    assert_type(await b.transaction(raise_on_error=False).execute(), list[Any])
+    assert_type(client.transaction(), Transaction[S])
+    assert_type(await r.batch(lambda p: (p.incr("n"), p.get("k")), atomic=True), tuple[int, str | None])
+    assert_type(await b.batch(lambda p: [p.get("k")], atomic=atomic), list[bytes | None])
+    async with r.dedicated() as c:
+        assert_type(c.transaction(), Transaction[str])
+
+
+async def watched(r: Redis, b: Redis[bytes]) -> None:
+    async def body(c: Dedicated, tx: Transaction) -> Queued[str | None]:
+        balance = int(await c.get("balance") or 0)
+        return tx.set("balance", balance + 1, get=True)
+
+    async def pair(c: Dedicated[bytes], tx: Transaction[bytes]) -> tuple[int, Queued[int]]:
+        return await c.strlen("k"), tx.incr("n")
+
+    assert_type(await r.watch_transaction(["balance"], body), Queued[str | None])
+    assert_type((await r.watch_transaction("balance", body, attempts=3, backoff=0.1)).result(), str | None)
+    length, count = await b.watch_transaction(["k", b"n"], pair)
+    assert_type(length, int)
+    assert_type(count.result(), int)
+    async with b.dedicated() as c:
+        assert_type(await c.watch_transaction("k", pair), tuple[int, Queued[int]])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_type
 
-from redpoll import Client, Pipeline, Queued, Redis
+from redpoll import Client, Dedicated, Pipeline, Queued, Redis, Transaction
 from redpoll.types import S
 
 
@@ -138,3 +138,22 @@ async def generic(client: Client[S], p: Pipeline[bytes]) -> None:
     text: str = await client.getrange("k", 0, -1)  # type: ignore[assignment]
     queued: Queued[str | None] = p.get("k")  # type: ignore[assignment]
     assert_type((text, queued), tuple[str, Queued[str | None]])
+
+
+async def transactions(r: Redis) -> Queued[str]:
+    async def body(c: Dedicated, tx: Transaction) -> Queued[int]:
+        return tx.incr("n")
+
+    async def of_bytes(c: Dedicated[bytes], tx: Transaction[bytes]) -> None: ...
+
+    def at_once(c: Dedicated, tx: Transaction) -> None: ...
+
+    r.transaction().watch("k")  # type: ignore[attr-defined]
+    r.transaction().select(1)  # type: ignore[attr-defined]
+    await r.watch_transaction(body)  # type: ignore[call-arg, arg-type]
+    await r.watch_transaction("n", of_bytes)  # type: ignore[arg-type]
+    await r.watch_transaction("n", at_once)  # type: ignore[arg-type]
+    assert_type((await r.watch_transaction("n", body)).result(), str)  # type: ignore[assert-type]
+    await r.batch(lambda p: (p.incr("n"),), atomic="yes")  # type: ignore[call-overload]
+    assert_type(await r.batch(lambda p: (p.incr("n"),), atomic=True), tuple[str])  # type: ignore[assert-type]
+    return r.transaction().incr("n")  # type: ignore[return-value]

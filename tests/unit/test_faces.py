@@ -15,12 +15,12 @@ from redpoll.errors import (
     WrongType,
 )
 from redpoll.faces import Queued
-from redpoll.pipeline import _Command
+from redpoll.queued import Command
 from redpoll.spec import Spec
 
 
-def command(decode: Any = None) -> _Command[Any]:
-    return _Command(Spec("GET", decode), ("GET", "k"))
+def command(decode: Any = None) -> Command[Any]:
+    return Command(Spec("GET", decode), ("GET", "k"))
 
 
 async def test_before_the_batch_has_run() -> None:
@@ -28,7 +28,7 @@ async def test_before_the_batch_has_run() -> None:
     assert not queued.done()
     assert queued.exception() is None
     assert repr(queued) == "<Queued GET pending>"
-    with pytest.raises(UsageError, match="has not run yet") as error:
+    with pytest.raises(UsageError, match="has not run") as error:
         queued.result()
     assert error.value.command == "GET"
     with pytest.raises(UsageError):

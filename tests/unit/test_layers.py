@@ -30,7 +30,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("transport",),  # L2
     ("routing",),  # L3
     ("commands",),  # generated: rests on L0 and L1 only
-    ("pipeline", "versions"),  # L4
+    ("queued", "versions"),  # L4
+    ("pipeline",),
     ("transaction", "scripting", "pubsub", "streams", "caching"),
     ("functions", "lock"),  # of scripts
     ("telemetry",),

@@ -1,8 +1,9 @@
 """What waits for replies: one object a call, beside the future that its caller awaits.
 
-There are three kinds. A ``Call`` takes one reply. A ``Group`` takes n replies as one whole: a pipeline's chunk. A
-``Change`` of subscriptions takes the pushes that confirm it, or an error in their place, and ends on the reply of the
-PING that was sent right behind it.
+There are these kinds. A ``Call`` takes one reply. A ``Group`` takes n replies as one whole: a pipeline's chunk. A
+``Transaction`` is such a group from MULTI to EXEC, and a ``Probe`` the one that proves that these work. A ``Change`` of
+subscriptions takes the pushes that confirm it, or an error in their place, and ends on the reply of the PING that was
+sent right behind it.
 
 Cancelling the future abandons the call: where it was given to a connection its replies are still read, and dropped. The
 future is asyncio's own class, not one derived from it: a task resumes from that one alone without a detour, which is
@@ -147,6 +148,48 @@ class Group(Call):
     def weight(self) -> int:
         """How many commands wait for their replies."""
         return len(self.texts) - len(self._kept)
+
+    def applied(self) -> bool:
+        """Whether any of it is known to have run."""
+        return any(reply.__class__ is not ReplyError for reply in self.replies)
+
+
+class Probe(Group):
+    """Proves that MULTI, EXEC and DISCARD work on a connection. Nothing else is written there until it is answered."""
+
+    __slots__ = ()
+
+
+class Transaction(Group):
+    """MULTI, commands and EXEC. It goes out once, whole, and only where a ``Probe`` has succeeded.
+
+    All but the last reply are those of queuing. The last one is EXEC's, always read as bytes: which of its elements are
+    text is each command's own business.
+    """
+
+    __slots__ = ()
+
+    text: bool
+
+    @override
+    def take(self, reply: Any) -> bool:
+        """Take the next reply; return whether it was the last. The judge is asked though nobody waits any more."""
+        replies = self.replies
+        replies.append(reply)
+        count = len(replies)
+        if count < len(self.texts):
+            self.text = self.texts[count]
+            return False
+        if self.judge is not None:
+            self.judge(self)
+        if not self.future.done():
+            self.future.set_result(replies)
+        return True
+
+    @override
+    def applied(self) -> bool:
+        """Whether EXEC ran the commands."""
+        return bool(self.replies) and self.replies[-1].__class__ is list
 
 
 class Change(Call):

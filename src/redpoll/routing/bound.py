@@ -15,6 +15,8 @@ from collections.abc import Callable, Generator, Sequence
 from time import monotonic
 from typing import Any, Final
 
+from typing_extensions import override
+
 from redpoll.errors import (
     AuthenticationFailed,
     ClientClosed,
@@ -25,11 +27,12 @@ from redpoll.errors import (
     ProtocolViolation,
     RedisError,
     ServerError,
+    TransactionBroken,
     UsageError,
     WrongLoop,
 )
 from redpoll.options import Settings
-from redpoll.protocol.calls import Call, Group
+from redpoll.protocol.calls import Call, Group, Probe, Transaction
 from redpoll.protocol.encode import encode
 from redpoll.shapes import decoded
 from redpoll.spec import Spec, token_of
@@ -39,9 +42,9 @@ from redpoll.types import Arg
 
 from . import blocking
 from .hooks import Hooks
-from .outbox import Outbox
+from .outbox import Outbox, new_probe
 
-_TRANSACTION: Final = "a transaction is a batch that is sent in one write, not a command"
+_TRANSACTION: Final = "a transaction is a batch that is sent in one write, not a command: use transaction()"
 _OUT_OF_STEP: Final = "its replies would no longer come one for each command"
 _REFUSED: Final = {
     **dict.fromkeys(("MULTI", "EXEC", "DISCARD"), _TRANSACTION),
@@ -52,6 +55,10 @@ _REFUSED: Final = {
 ALONE: Final = frozenset(("AUTH", "HELLO"))
 """Redis 8.2 and 8.6 never answer one that fails behind a command whose reply is not sent yet: all later replies shift."""
 
+OTHER_USER: Final = ALONE | {"RESET"}
+"""What changes the connection's user, and with that what it has proved."""
+
+_UNPROVED: Final = "MULTI does not work on this connection, or its user changed behind WATCH"
 _HARMLESS: Final = frozenset(("WAIT", "WAITAOF", "UNWATCH"))
 _UNWATCH: Final[Spec[Any]] = Spec("UNWATCH", dedicated=True)
 _SELECT: Final[Spec[Any]] = Spec("SELECT", dedicated=True)
@@ -76,6 +83,7 @@ class Bound(Outbox):
         "_on_finish",
         "_process",
         "_watch",
+        "_watching",
         "hooks",
         "taken",
     )
@@ -97,6 +105,7 @@ class Bound(Outbox):
         self._on_finish: Callable[[bool], None] | None = None
         self._blocking = 0  # commands that block
         self._process = 0
+        self._watching = False  # there was a WATCH, and no RESET behind it
         self._dirty: set[str] = set()  # the commands that changed the connection's state
         self._gone: tuple[type[RedisError], str] = UsageError, "there is no connection yet: enter it with `async with`"
 
@@ -146,6 +155,25 @@ class Bound(Outbox):
             if (reason := _REFUSED.get(spec.name)) is not None:
                 raise UsageError(reason, command=spec.name)
             self.taint(spec.name)
+            if spec.name in OTHER_USER and self._connection is not None:
+                self._connection.transactions = "unproved"
+                self._watching = self._watching and spec.name != "RESET"
+            elif spec.name == "WATCH" and not self._watching:
+                self._watching = True
+                self._probe()
+
+    def _probe(self) -> None:
+        # Now, as a probe behind WATCH would end it.
+        if self._connection is not None and self._connection.transactions == "unproved":
+            self._mixed = True
+            self._put(new_probe(), None)
+
+    @override
+    def _prepare_for_multi(self, connection: Connection, call: Transaction | Probe) -> bool:
+        if self._watching and isinstance(call, Transaction) and connection.transactions != "proved":
+            fail(call, TransactionBroken, _UNPROVED, self.address)
+            return False
+        return super()._prepare_for_multi(connection, call)
 
     @property
     def is_another_user(self) -> bool:
@@ -194,10 +222,11 @@ class Bound(Outbox):
         batch: object,
         sizes: Sequence[int] | None = None,
         refusable: bool = False,
+        atomic: bool = False,
     ) -> Group:
         """Queue several commands as one whole; its future gives the list of replies. See ``Core.submit_group``."""
         loop = self._check(spec.name)
-        group = Group()
+        group = Transaction() if atomic else Group()
         group.fill(loop, spec, payload, replay=replay)
         group.fill_group(texts)
         self._mixed = True

@@ -48,16 +48,17 @@ class Hooks:
         return await call(spec, words)
 
     async def batch(
-        self, count: int, run: Callable[[], Awaitable[None]], error: Callable[[], BaseException | None]
+        self, name: str, count: int, run: Callable[[], Awaitable[None]], error: Callable[[], BaseException | None]
     ) -> None:
         """Run a batch and tell the observer. Middleware wraps single commands only.
 
         Args:
+            name: what it is, for the observer.
             count: how many commands it has.
             run: sends it and sets its results.
             error: gives the first command's error afterwards.
         """
-        await self._watched("PIPELINE", count, run, error)
+        await self._watched(name, count, run, error)
 
     async def _watched(
         self,

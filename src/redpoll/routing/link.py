@@ -68,6 +68,7 @@ class Link(Protocol):
         batch: object,
         sizes: Sequence[int] | None = None,
         refusable: bool = False,
+        atomic: bool = False,
     ) -> Group:
         """Queue several commands as one whole; its future gives the list of their raw replies."""
         ...

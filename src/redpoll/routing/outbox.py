@@ -12,18 +12,28 @@ from __future__ import annotations
 
 from asyncio import get_running_loop
 from collections import deque
+from functools import partial
 from time import monotonic
 from typing import Final
 
-from redpoll.errors import Overloaded
+from hiredis import ReplyError
+
+from redpoll.errors import Overloaded, ProtocolViolation, Refused, TransactionBroken, exec_error, safe_message
 from redpoll.options import Settings
-from redpoll.protocol.calls import Call
+from redpoll.protocol.calls import Call, Group, Probe, Transaction
+from redpoll.protocol.encode import encode
+from redpoll.spec import Spec
 from redpoll.transport.connection import LARGE, Connection
 from redpoll.transport.watch import fail
 
 _MANY: Final = 4096  # calls in the queue that are looked at at once
 _JOINED: Final = 256 << 10  # bytes that one write joins
 _STRETCH: Final = 1 << 20  # bytes written before others get their turn
+
+_PROBE: Final[Spec[None]] = Spec("MULTI")
+_PROBED: Final = ("MULTI", "DISCARD", "MULTI", "EXEC")
+_PROBE_WIRE: Final = b"".join([encode(word, (word,)) for word in _PROBED])
+_UNFINISHED: Final = "EXECABORT"  # any other error of EXEC's may have left the connection within MULTI
 
 
 class Outbox:
@@ -120,7 +130,7 @@ class Outbox:
         if self._holding:
             left = set(map(id, self._queue))
             self._queue = deque([call for call in queued if not call.spec.replay or id(call) in left])
-        self._mixed = bool(self._queue) or self._holding
+        self._mixed = bool(self._queue) or self._holding or connection.transactions == "asked"
         connection.on_read = self._refill if self._queue else None
 
     def _write_pieces(self, connection: Connection) -> None:
@@ -145,6 +155,8 @@ class Outbox:
         joined: list[bytes] = []
         size = 0
         while queue and size < _JOINED:
+            if connection.transactions == "asked":
+                break
             call = queue[0]
             payload = call.payload
             if call.done():
@@ -153,6 +165,8 @@ class Outbox:
             on_the_way = len(session.waiting) + session.extra
             if (on_the_way and on_the_way + call.weight > self._window) or (len(payload) >= LARGE and joined):
                 break
+            if isinstance(call, Transaction | Probe) and not self._prepare_for_multi(connection, call):
+                continue
             _ = queue.popleft()
             call.given += 1
             session.give(call)
@@ -163,6 +177,48 @@ class Outbox:
         if joined:
             connection.write(joined[0] if len(joined) == 1 else b"".join(joined))
         return size
+
+    # Transactions. A user who may not MULTI would run a transaction's commands bare, so each connection is asked first.
+
+    def _prepare_for_multi(self, connection: Connection, call: Transaction | Probe) -> bool:
+        """Tell whether the call at the head may be written; put a probe before it where the connection needs one."""
+        if isinstance(call, Probe):
+            connection.transactions = "asked"
+            call.judge = partial(self._on_probed, connection)
+        elif connection.transactions == "proved":
+            call.judge = partial(self._on_executed, connection)
+        else:
+            self._queue.appendleft(new_probe())
+            return False
+        return True
+
+    def _on_probed(self, connection: Connection, probe: Group) -> bool:
+        refused = [(word, reply) for word, reply in zip(_PROBED, probe.replies, strict=True) if _is_error(reply)]
+        if not refused:
+            connection.transactions = "proved"
+            return False
+        connection.transactions = "unproved"
+        command, reply = refused[0]
+        error = exec_error(str(reply))
+        message = f"{command} does not work here: {error.message}"
+        if connection is self._connection:  # else they will ask the one that took its place
+            for call in self._queue:
+                if isinstance(call, Transaction) and not call.done():
+                    if isinstance(error, Refused):  # for now: BUSY, as a script runs
+                        fail(call, type(error), error.message, self.address)
+                    else:
+                        fail(call, TransactionBroken, message, self.address)
+        if _left_open(probe):
+            connection.give_up(message)  # nothing was written behind the probe
+        return False
+
+    def _on_executed(self, connection: Connection, transaction: Group) -> bool:
+        if _is_error(transaction.replies[0]):
+            connection.transactions = "unproved"
+        elif _left_open(transaction):
+            # What was written behind it got QUEUED for an answer.
+            raise ProtocolViolation(f"EXEC was refused: {safe_message(str(transaction.replies[-1]))}")
+        return False
 
     # Bounds.
 
@@ -212,3 +268,23 @@ class Outbox:
             f"{settings.max_queue} commands or {settings.max_queue_bytes} bytes (options max_queue, max_queue_bytes)"
         )
         fail(call, Overloaded, f"the queue is full: {limit}", self.address)
+
+
+def new_probe() -> Probe:
+    """Return a probe, which nobody needs to wait for."""
+    probe = Probe()
+    probe.fill(get_running_loop(), _PROBE, _PROBE_WIRE)
+    probe.fill_group([True] * len(_PROBED))
+    probe.future.add_done_callback(lambda future: future.cancelled() or future.exception())
+    return probe
+
+
+def _is_error(reply: object) -> bool:
+    return reply.__class__ is ReplyError
+
+
+def _left_open(group: Group) -> bool:
+    """Tell whether the connection is still within MULTI: the last one worked, and EXEC neither ran nor aborted."""
+    executed = group.replies[-1]
+    opened = group.replies[-2 if isinstance(group, Probe) else 0]
+    return _is_error(executed) and not _is_error(opened) and not str(executed).startswith(_UNFINISHED)

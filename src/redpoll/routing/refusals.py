@@ -128,7 +128,7 @@ def _wrote(call: Call) -> bool:
     error = future.exception()
     if error is not None:
         return isinstance(error, RedisError) and error.outcome == "ran"
-    return not isinstance(call, Group) or any(reply.__class__ is not ReplyError for reply in call.replies)
+    return not isinstance(call, Group) or call.applied()
 
 
 def retryable(call: Call, error: ServerError) -> bool:

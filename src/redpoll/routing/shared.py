@@ -17,9 +17,18 @@ from math import inf
 from time import monotonic
 from typing import Any, Final, TypeVar
 
+from hiredis import ReplyError
 from typing_extensions import override
 
-from redpoll.errors import ConnectionFailed, NotSent, OutcomeUnknown, ProtocolViolation, RedisError, ServerError
+from redpoll.errors import (
+    ConnectionFailed,
+    NotSent,
+    OutcomeUnknown,
+    ProtocolViolation,
+    RedisError,
+    ServerError,
+    exec_error,
+)
 from redpoll.options import Settings
 from redpoll.protocol.calls import Call, Group
 from redpoll.transport.connection import Connection, connect
@@ -367,6 +376,16 @@ class Shared(Outbox):
             self._queue = deque([call for call in self._queue if call.batch is not group.batch])
             self._refusals.follow(behind)
         return True
+
+    @override
+    def _on_executed(self, connection: Connection, transaction: Group) -> bool:
+        # Nothing is tried again here: what the server refused is told. But it may mean that the server is another now.
+        if connection is self._connection and not self._stopped and not transaction.applied():
+            for reply in transaction.replies:
+                if reply.__class__ is ReplyError and self._moves(exec_error(str(reply), address=self.address)):
+                    self._replace_connection(monotonic())
+                    break
+        return super()._on_executed(connection, transaction)
 
     def _put_first(self, calls: list[Call]) -> None:
         self._queue.extendleft(reversed(calls))

@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from redpoll.errors import ClientClosed, NotSent, UsageError, WrongLoop
 from redpoll.options import Settings
-from redpoll.protocol.calls import Call, Group
+from redpoll.protocol.calls import Call, Group, Transaction
 from redpoll.protocol.encode import encode
 from redpoll.spec import Spec
 from redpoll.transport.connection import Connection
@@ -133,6 +133,7 @@ class Core(Shared):
         batch: object,
         sizes: Sequence[int] | None = None,
         refusable: bool = False,
+        atomic: bool = False,
     ) -> Group:
         """Queue several commands as one whole on the shared connection; await its future for the list of replies.
 
@@ -147,13 +148,14 @@ class Core(Shared):
             sizes: for each command its bytes in the payload.
             refusable: the last commands are tried again if the server refuses them before it runs them, and nothing of
                 the batch was sent behind them. There must be no script among them.
+            atomic: they are a transaction, from MULTI to EXEC.
 
         Raises:
             ClientClosed: the client was closed.
             WrongLoop: it belongs to another event loop.
         """
         self._begin_turn()
-        group = Group()
+        group = Transaction() if atomic else Group()
         group.fill(get_running_loop(), spec, payload, replay=replay)
         group.fill_group(texts, sizes)
         group.batch, group.timeout = batch, timeout

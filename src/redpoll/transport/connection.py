@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from math import inf
 from time import monotonic
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 
 from typing_extensions import override
 
@@ -62,6 +62,7 @@ class Connection(asyncio.Protocol):
         session: its replies in step.
         paused: nothing more must be written now; ``on_resume`` says when it may again.
         ready: the outcome of the handshake.
+        transactions: whether it has proved that MULTI and EXEC work; ``"asked"`` while a probe is under way.
         lost: the connection has ended.
         asked: when its credentials were asked for, by ``time.monotonic``.
         expires: when it is to be replaced by a younger one.
@@ -93,6 +94,7 @@ class Connection(asyncio.Protocol):
         "ready",
         "scripts",
         "session",
+        "transactions",
     )
 
     def __init__(self, settings: Settings, on_push: Callable[[list[Any]], None] = _ignore_push) -> None:
@@ -100,6 +102,7 @@ class Connection(asyncio.Protocol):
             on_push, address=str(settings.address), max_reply_bytes=settings.max_reply_bytes
         )
         self.paused: bool = False
+        self.transactions: Literal["unproved", "asked", "proved"] = "unproved"
         self.lost: bool = False
         self.hung_up: bool = False
         self.ready: Ready = Ready(2, {})

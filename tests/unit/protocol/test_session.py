@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redpoll.errors import DecodeFailed, ProtocolViolation, WrongType
-from redpoll.protocol.calls import Call, as_bytes, as_text
+from redpoll.protocol.calls import Call, Transaction, as_bytes, as_text
 from redpoll.protocol.session import MAX_LINE, Session
+from redpoll.spec import Spec
 from tests.unit.conftest import Calls
 
 
@@ -173,6 +174,58 @@ def test_a_group(session: Session, calls: Calls, pushes: list[list[Any]]) -> Non
     assert isinstance(d, DecodeFailed)
     assert after.future.result() == "after"
     assert len(pushes) == 1
+
+
+def test_a_long_group_wherever_its_bytes_are_cut(calls: Calls) -> None:
+    wire = b"+A\r\n+B\r\n>1\r\n+x\r\n|1\r\n+a\r\n+b\r\n+C\r\n$1\r\n\xff\r\n-ERR no\r\n*1\r\n$1\r\n|\r\n+F\r\n+after\r\n"
+    for size in range(1, len(wire) + 1):
+        pushes: list[list[Any]] = []
+        session = Session(pushes.append)
+        group, after = calls.group(True, False, True, True, True, False, True), calls.one()
+        give(session, group, after)
+        for at in range(0, len(wire), size):
+            session.feed(wire[at : at + size])
+        a, b, c, d, e, f, g = group.future.result()
+        assert (a, b, c, f, g) == ("A", b"B", "C", [b"|"], "F")
+        assert isinstance(d, DecodeFailed)
+        assert isinstance(e, ReplyError)
+        assert after.future.result() == "after"
+        assert len(pushes) == 1
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_a_transaction(session: Session, calls: Calls, cancelled: bool) -> None:
+    """EXEC's reply is read as bytes, and the judge is asked though nobody waits any more."""
+    made = Transaction()
+    made.fill(calls.loop, Spec("MULTI"), b"")
+    made.fill_group([True, True, True, False])
+    judged: list[list[Any]] = []
+    made.judge = lambda group: judged.append(group.replies) or False
+    give(session, made)
+    if cancelled:
+        made.future.cancel()
+    session.feed(b"+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n$1\r\n\xff\r\n")
+    assert not judged
+    assert not made.applied()
+    session.feed(b"-WRONGTYPE no\r\n")
+    replies = judged[0]
+    assert replies[:3] == ["OK", "QUEUED", "QUEUED"]
+    assert replies[3][0] == b"\xff"
+    assert isinstance(replies[3][1], ReplyError)
+    assert made.applied()
+    assert cancelled or made.future.result() is replies
+    assert not session.waiting
+
+
+def test_a_transaction_that_was_aborted_applied_nothing(session: Session, calls: Calls) -> None:
+    for executed in (b"-EXECABORT no\r\n", b"*-1\r\n", b"_\r\n"):
+        made = Transaction()
+        made.fill(calls.loop, Spec("MULTI"), b"")
+        made.fill_group([True, True, False])
+        give(session, made)
+        session.feed(b"+OK\r\n+QUEUED\r\n" + executed)
+        assert made.done()
+        assert not made.applied()
 
 
 def test_a_group_sent_anew(calls: Calls) -> None:

@@ -17,6 +17,7 @@ from redpoll.transport.connection import Connection
 from redpoll.transport.watch import Watch
 from tests.unit.transport.fake import FakeTransport
 
+PROVED = b"+OK\r\n" * 3 + b"*0\r\n"
 QUIET = Settings(health_check=None)
 
 
@@ -245,6 +246,8 @@ async def test_it_is_closed_if_something_is_in_flight(how: str) -> None:
 async def test_a_watch_and_a_database_are_undone() -> None:
     s = Setup(Settings(db=3, health_check=None))
     calls = [s.run("WATCH", "k"), s.run("SELECT", 5)]
+    s.answer(PROVED)
+    await turns()
     s.answer(b"+OK\r\n")
     await turns()
     s.answer(b"+OK\r\n")
@@ -265,6 +268,8 @@ async def test_not_undone_means_closed() -> None:
     refused, cancelled, other, unknown = Setup(), Setup(), Setup(), Setup()
     for s in (refused, cancelled):
         s.run("WATCH", "k")
+        s.answer(PROVED)
+        await turns()
         s.answer(b"+OK\r\n")
         closing = asyncio.create_task(s.bound.aclose())
         await turns()

@@ -112,7 +112,7 @@ async def test_a_batch_is_one_event() -> None:
     async def run() -> None:
         pass
 
-    await hooks.batch(3, run, lambda: error)
+    await hooks.batch("PIPELINE", 3, run, lambda: error)
     started, finished = recorder.events
     assert isinstance(started, CommandStarted)
     assert (started.name, started.batch) == ("PIPELINE", 3)
