@@ -17,7 +17,9 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from redpoll import Redis
+import hiredis
+
+from redpoll import Redis, Subscription
 from redpoll.testing import EmbeddedServer
 
 from . import yardstick
@@ -98,13 +100,60 @@ def cases(bare: yardstick.Yardstick, r: Redis) -> list[Case]:
     ]
 
 
+MESSAGES = 20_000
+PUBLISH = "for _ = 1, ARGV[1] do redis.call('PUBLISH', ARGV[2], ARGV[3]) end"  # so that it is no work of this process
+
+
+class Pushes(asyncio.Protocol):
+    """The least that a subscriber can do: read each push as text and count it."""
+
+    def __init__(self) -> None:
+        self.reader = hiredis.Reader(encoding="utf-8")
+        self.left = 2  # the replies to HELLO and SUBSCRIBE
+        self.done = asyncio.Event()
+
+    def data_received(self, data: bytes) -> None:
+        self.reader.feed(data)
+        while self.reader.gets() is not False:
+            self.left -= 1
+        if self.left <= 0:
+            self.done.set()
+
+
+async def messages(server: EmbeddedServer, r: Redis, sub: Subscription) -> Case:
+    transport, pushes = await asyncio.get_running_loop().create_connection(Pushes, server.host, server.port)
+    transport.write(hiredis.pack_command(("HELLO", 3)) + hiredis.pack_command(("SUBSCRIBE", "bare")))
+    await pushes.done.wait()
+
+    async def publish(channel: str) -> int:
+        await r.eval(PUBLISH, 0, MESSAGES, channel, "x" * 64)
+        return MESSAGES
+
+    async def count() -> int:
+        pushes.left = MESSAGES
+        pushes.done.clear()
+        await publish("bare")
+        await pushes.done.wait()
+        return MESSAGES
+
+    async def read() -> int:
+        left = await publish("ours")
+        async for _ in sub:
+            left -= 1
+            if not left:
+                break
+        return MESSAGES
+
+    return Case("message to async for", count, read)
+
+
 async def measure(server: EmbeddedServer, seconds: float) -> bool:
     bare = await yardstick.connect(server.host, server.port)
     met = True
-    async with Redis(server.host, server.port) as r:
+    async with Redis(server.host, server.port) as r, r.subscribe("ours", buffer=MESSAGES) as sub:
         await r.set("key", "value")
         print(f"{'case':<24}{'bare µs':>10}{'redpoll µs':>12}{'ratio':>8}{'goal':>8}")
-        for case in cases(bare, r):
+        for case in [*cases(bare, r), await messages(server, r, sub)]:
             await case.bare(), await case.ours()
             costs: list[tuple[float, float]] = []
             until = time.monotonic() + seconds

@@ -36,6 +36,7 @@ from .options import VERSION as __version__
 from .options import Options
 from .pipeline import Pipeline
 from .pool import Pool, PoolStats
+from .pubsub import Gap, GapSubscription, KeyEvent, Message, Subscription, keyevent, keyspace
 from .reconnect import Reconnect
 from .scripting import Script
 from .spec import Spec
@@ -58,10 +59,14 @@ __all__ = [
     "Dedicated",
     "ExecAborted",
     "Function",
+    "Gap",
+    "GapSubscription",
     "Keepalive",
+    "KeyEvent",
     "Library",
     "Lock",
     "LockLost",
+    "Message",
     "Middleware",
     "NotSent",
     "Observer",
@@ -81,6 +86,7 @@ __all__ = [
     "Script",
     "ServerError",
     "Spec",
+    "Subscription",
     "Transaction",
     "TransactionBroken",
     "UsageError",
@@ -88,5 +94,7 @@ __all__ = [
     "WrongLoop",
     "WrongType",
     "__version__",
+    "keyevent",
+    "keyspace",
     "supports",
 ]

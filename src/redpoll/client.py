@@ -11,6 +11,8 @@ from .base import Client, Owner
 from .dedicated import ATTEMPTS, BACKOFF, Dedicated
 from .errors import UsageError
 from .options import DEFAULT_PORT, Options, Settings, parse_url, settings
+from .pubsub import Gap, Gaps, GapSubscription, Subscription, names_of
+from .routing.inbox import Overflow
 from .routing.prefix import prefix_of
 from .routing.standalone import Core
 from .transaction import Transaction
@@ -174,3 +176,72 @@ class Redis(Client[S], Generic[S]):
         """
         async with self.dedicated() as c:
             return await c.watch_transaction(keys, body, attempts=attempts, backoff=backoff)
+
+    # Subscriptions.
+
+    @overload
+    def subscribe(
+        self,
+        *channels: Key,
+        patterns: Many[Key] = (),
+        shards: Many[Key] = (),
+        buffer: int = 1000,
+        overflow: Overflow = "drop_oldest",
+        gaps: Literal["ignore", "raise"] = "ignore",
+        on_gap: Callable[[Gap], object] | None = None,
+    ) -> Subscription[S]: ...
+    @overload
+    def subscribe(
+        self,
+        *channels: Key,
+        patterns: Many[Key] = (),
+        shards: Many[Key] = (),
+        buffer: int = 1000,
+        overflow: Overflow = "drop_oldest",
+        gaps: Literal["yield"],
+        on_gap: Callable[[Gap], object] | None = None,
+    ) -> GapSubscription[S]: ...
+    def subscribe(
+        self,
+        *channels: Key,
+        patterns: Many[Key] = (),
+        shards: Many[Key] = (),
+        buffer: int = 1000,
+        overflow: Overflow = "drop_oldest",
+        gaps: Gaps = "ignore",
+        on_gap: Callable[[Gap], object] | None = None,
+    ) -> Subscription[S] | GapSubscription[S]:
+        """Subscribe: ``async with r.subscribe("news", patterns=["x.*"]) as sub: async for message in sub: ...``.
+
+        All subscriptions of a client share one connection of their own. When it is lost it is made again, and each of
+        them has a gap: the server keeps no messages for who is not there. Names carry no key prefix.
+
+        Args:
+            channels: channels.
+            patterns: glob-style patterns of channels; see ``keyspace`` and ``keyevent`` for those of events of keys.
+            shards: shard channels.
+            buffer: how many messages may wait to be read.
+            overflow: what is done with more: ``"drop_oldest"``, ``"drop_newest"``, ``"wait"`` (nothing more is read from
+                the connection, so all subscriptions of the client wait, and a server that cannot get rid of messages
+                closes it; by what one read brought there may be more in the buffer), or ``"close"``: after what waits,
+                ``Overloaded`` ends the subscription.
+            gaps: what the iteration does where messages may have been lost: ``"ignore"``, ``"raise"`` a
+                ``ConnectionLost`` or ``Overloaded`` (it can go on after that), or ``"yield"`` a ``Gap``.
+            on_gap: is called with each ``Gap``, may be async. At that moment everything is subscribed again.
+
+        Raises:
+            UsageError: an option is out of its limits, or a name cannot be sent.
+        """
+        core, names = cast("Core", self._core), names_of(channels, patterns, shards)
+        kind = cast("type[Subscription[S]]", GapSubscription if gaps == "yield" else Subscription)
+        return kind(
+            core,
+            self._owner,
+            names,
+            text=self._text,
+            timeout=self._timeout,
+            buffer=buffer,
+            overflow=overflow,
+            gaps=gaps,
+            on_gap=on_gap,
+        )

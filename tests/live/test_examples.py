@@ -115,3 +115,15 @@ def test_the_lock(server: EmbeddedServer) -> None:
         "still held: True",
         "lost: not_run",
     ]
+
+
+def test_the_example_of_subscriptions(server: EmbeddedServer) -> None:
+    assert example("examples/pubsub.py", server.url()).splitlines() == [
+        "news: redpoll sings",
+        "sport.chess: 1-0",
+        "quiet: None",
+        "order 17",
+        "a gap: connection",
+        "back again",
+        "KeyEvent(key='user:1', event='set', db=0)",
+    ]

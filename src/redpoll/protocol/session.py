@@ -38,7 +38,8 @@ from .calls import NOT_TEXT, Call, Change, Group, as_bytes
 MAX_LINE: Final = 64 << 10
 """The longest first line, in bytes, that may come in without its end."""
 
-_ANNOUNCED: Final = re.compile(rb"(?:\n|\A)[*%~>|]([1-9][0-9]{6,})(?=\r)")
+_FIRST_ANNOUNCED: Final = re.compile(rb"[*%~>|]([1-9][0-9]{6,})(?=\r)")
+_ANNOUNCED: Final = re.compile(rb"\n[*%~>|]([1-9][0-9]{6,})(?=\r)")  # its plain first byte makes the search fast
 _OPEN_HEADER: Final = re.compile(rb"(?:\n|\A)([*%~>|][0-9]{0,24}\r?)\Z")
 _SHORTEST: Final = 9  # bytes of the shortest header that announces ten million elements
 _BULK: Final = re.compile(rb"[$=!]([1-9][0-9]{3,})\r")
@@ -92,6 +93,7 @@ class Session:
         "_pushes_as_arrays",
         "_reader",
         "_tainted",
+        "_text",
         "extra",
         "on_error",
         "waiting",
@@ -122,6 +124,7 @@ class Session:
         self._most = max_reply_bytes // _LEAST_ELEMENT  # elements of an aggregate
         self._held = b""  # the beginning of a header, until all of it is there
         self._pushes_as_arrays = pushes_as_arrays
+        self._text = True  # pushes are read as str, where no call is waiting
         # False, hiredis' default for "not enough data", is also the RESP3 value #f.
         self._reader = Reader(encoding="utf-8", errors="redpoll.flag", notEnoughData=_MORE)
         self._gets = self._reader.gets
@@ -163,6 +166,18 @@ class Session:
             self._broken = True
             raise
 
+    def subscribe(self, on_push: Callable[[list[Any]], None], *, as_arrays: bool) -> None:
+        """Serve subscriptions from now on: their messages are pushes, read as bytes where no call is waiting.
+
+        Args:
+            on_push: gets each push instead of the function before.
+            as_arrays: the connection speaks RESP2.
+        """
+        self._on_push = on_push
+        self._text = False
+        self._pushes_as_arrays = as_arrays
+        self._odd |= as_arrays
+
     def give(self, call: Call) -> None:
         """Let a call wait for its replies: its bytes go to the connection now."""
         self.waiting.append(call)
@@ -199,7 +214,8 @@ class Session:
 
     def _feed_checked(self, data: bytes) -> None:
         start = 0
-        for found in _ANNOUNCED.finditer(data):
+        first = _FIRST_ANNOUNCED.match(data)
+        for found in (*(() if first is None else (first,)), *_ANNOUNCED.finditer(data)):
             count = int(found[1][:20])
             if count <= self._most:
                 continue
@@ -233,17 +249,18 @@ class Session:
             start = end
 
     def _drain(self) -> None:
+        if not self._text and self._drain_pushes():
+            return
         waiting, gets, has_data = self.waiting, self._gets, self._has_data
         while True:
             head = waiting[0] if waiting else None
             try:
-                reply = gets(head is None or head.text)
+                reply = gets(self._text if head is None else head.text)
             except Exception as error:
                 raise _unreadable(error) from error
             if reply is _MORE:
                 self._at_boundary = False
-                if _BAD:
-                    self._note_bad()
+                self._note_bad()
                 return
             self._fed = 0
             if head is None or reply.__class__ in _SPECIAL or _BAD or self._odd:
@@ -284,6 +301,27 @@ class Session:
                 replies.append(reply)
                 at += 1
         group.text = texts[at]
+
+    def _drain_pushes(self) -> bool:
+        """Take messages as long as no call waits; return whether there are no more bytes."""
+        waiting, gets, has_data = self.waiting, self._gets, self._has_data
+        while not waiting:
+            try:
+                push = gets(False)
+            except Exception as error:
+                raise _unreadable(error) from error
+            if push is _MORE:
+                self._at_boundary = False
+                return True
+            self._fed = 0
+            if push.__class__ is PushNotification and not self._odd:
+                self._on_push(push)
+            else:
+                self._settle(None, push)
+            if not has_data():
+                self._at_boundary = True
+                return True
+        return False
 
     def _settle(self, head: Call | None, reply: Any) -> None:
         """Take a whole value that is not simply the one reply that the head waits for."""

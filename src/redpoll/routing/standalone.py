@@ -27,6 +27,7 @@ from .hooks import Hooks, hooks_of
 from .leasing import Leasing
 from .raw import DEDICATED
 from .shared import CLOSED, Shared
+from .subscriptions import Feed
 
 _CLOSING: Final = 1.0  # seconds that closing waits for what is in flight
 
@@ -42,6 +43,7 @@ class Core(Shared):
         "__weakref__",
         "_bounds",
         "_closing",
+        "_feed",
         "_forked",
         "_horizon",
         "_leasing",
@@ -78,6 +80,7 @@ class Core(Shared):
         prepare = None if self.settings.on_connect is None else self._prepare
         rotation, gate = self._rotation, self._gate
         self._leasing = Leasing(self.settings, self._watch, self._spawn, prepare, rotation.took, gate, self._bounds)
+        self._feed = Feed(self.settings, self._watch, self._spawn, self._listeners, prepare, gate)
 
     # Calls.
 
@@ -202,6 +205,17 @@ class Core(Shared):
         """The places of the leased connections, to be counted."""
         return self._leasing.leases
 
+    @property
+    def feed(self) -> Feed:
+        """The subscriptions.
+
+        Raises:
+            ClientClosed: the client was closed.
+            WrongLoop: it belongs to another event loop.
+        """
+        self.loop()
+        return self._feed
+
     def _begin_turn(self) -> None:
         """What need not be done for every call of one turn of the event loop."""
         self.loop()
@@ -241,7 +255,11 @@ class Core(Shared):
     @override
     def others(self) -> list[Connection]:
         """Return the leased connections that are authenticated as the shared one is."""
-        return self._leasing.authenticated()
+        others = self._leasing.authenticated()
+        feed = self._feed.connection
+        if feed is not None and feed.ready.protocol == 3:  # in RESP2 one that is subscribed takes no AUTH
+            others.append(feed)
+        return others
 
     # Event loops.
 
@@ -259,8 +277,10 @@ class Core(Shared):
 
     @property
     def connected(self) -> bool:
-        """Whether a connection stands, shared or leased."""
-        return not self._forked and (self._connection is not None or bool(self._leasing.connections()))
+        """Whether a connection stands: shared, leased or subscribed."""
+        return not self._forked and bool(
+            self._connection is not None or self._feed.connection is not None or self._leasing.connections()
+        )
 
     @property
     def closed(self) -> bool:
@@ -299,7 +319,7 @@ class Core(Shared):
     def _drop(self) -> None:
         """Let go of what belongs to an event loop that is closed."""
         self._rotation.stop()
-        for connection in (*self._leasing.abandon(), *self._connections()):
+        for connection in (*self._leasing.abandon(), *self._feed.abandon(), *self._connections()):
             connection.forget()
         self._loop = None
         self._thread = 0
@@ -330,13 +350,14 @@ class Core(Shared):
         self._rotation.stop()
         self._refusals.go_on()
         self.refuse(NotSent(CLOSED))
+        self._feed.close()
         pending: list[Call] = self._leasing.close()
         own = self._connections()
         for connection in own:
             pending += [call for call in connection.session.waiting if not call.done()]
         if pending:
             await asyncio.wait([call.future for call in pending], timeout=_CLOSING)
-        ending = [*self._leasing.abandon(), *own]
+        ending = [*self._leasing.abandon(), *self._feed.abandon(), *own]
         for each in ending:
             each.abort()
         others = self._tasks - {asyncio.current_task()}

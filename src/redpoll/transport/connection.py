@@ -277,6 +277,15 @@ class Connection(asyncio.Protocol):
         rest = 0 if self._rest is None else len(self._rest)
         return rest + (0 if self._transport is None else self._transport.get_write_buffer_size())
 
+    def read_on(self, on: bool) -> None:
+        """Stop reading from the socket, or go on. While it stops, silence says nothing: have it not judged."""
+        if self._transport is not None and not self._transport.is_closing():
+            if on:
+                self.liveness.heard = monotonic()
+                self._transport.resume_reading()
+            else:
+                self._transport.pause_reading()
+
     def abort(self) -> None:
         """Close at once, dropping what is not written yet."""
         if self._transport is not None:

@@ -308,6 +308,45 @@ def test_subscriptions_on_resp2(calls: Calls, pushes: list[list[Any]]) -> None:
     assert [as_bytes(word) for word in pushes[0]] == [b"message", b"a", b"\xff"]
 
 
+MESSAGE = b"3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\n\xff\r\n"
+
+
+@pytest.mark.parametrize(("resp2", "mark"), [(True, b"*"), (False, b">")])
+def test_messages_are_bytes_where_no_call_waits(calls: Calls, resp2: bool, mark: bytes) -> None:
+    before: list[list[Any]] = []
+    pushes: list[list[Any]] = []
+    session = Session(before.append)
+    session.subscribe(pushes.append, as_arrays=resp2)
+    data = mark + MESSAGE
+    session.feed(data * 2 + data[:10])
+    session.feed(data[10:])
+    ping = calls.one("PING")
+    give(session, ping)
+    session.feed(data + b"+PONG\r\n" + data)
+    assert ping.future.result() == "PONG"
+    assert not before
+    assert len(pushes) == 5
+    assert all([as_bytes(word) for word in push] == [b"message", b"a", b"\xff"] for push in pushes)
+    assert [type(push[2]) for push in pushes] == [bytes, bytes, bytes, str, bytes]
+    with pytest.raises(ProtocolViolation, match="no command waits"):
+        session.feed(b"+PONG\r\n")
+
+
+def test_attributes_of_messages_are_dropped(pushes: list[list[Any]]) -> None:
+    session = Session(pushes.append)
+    session.subscribe(pushes.append, as_arrays=False)
+    session.feed(b"|1\r\n+ttl\r\n:1\r\n>" + MESSAGE + b"|1\r\n+ttl\r\n:1\r\n>" + MESSAGE)
+    assert len(pushes) == 2
+
+
+def test_a_push_of_an_absurd_size() -> None:
+    for data in (b">999999999\r\n", b">" + MESSAGE + b">999999999\r\n"):
+        other = Session(lambda push: None)
+        other.subscribe(lambda push: None, as_arrays=False)
+        with pytest.raises(ProtocolViolation, match="max_reply_bytes"):
+            other.feed(data)
+
+
 @pytest.mark.parametrize(
     "data",
     [
