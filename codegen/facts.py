@@ -16,7 +16,7 @@ RESPONSE_POLICIES: Final = frozenset(
     }
 )  # fmt: skip
 KEY_PATTERNS: Final = frozenset({"word", "match", "sort"})
-KEY_REPLIES: Final = frozenset({"each", "first", "map", "scan"})
+KEY_REPLIES: Final = frozenset({"each", "first", "map", "scan", "series"})
 
 
 def facts(command: Command, entry: Entry) -> Facts:

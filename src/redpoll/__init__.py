@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
 from .client import Client, Redis
 from .credentials import Credentials, RotatingCredentials
 from .dedicated import Dedicated
@@ -29,20 +32,32 @@ from .errors import (
 )
 from .events import CommandFinished, CommandStarted, Middleware, Observer
 from .faces import Queued
-from .functions import Function, Library
 from .keepalive import Keepalive
-from .lock import Lock
 from .options import VERSION as __version__
 from .options import Options
 from .pipeline import Pipeline
-from .pool import Pool, PoolStats
-from .pubsub import Gap, GapSubscription, KeyEvent, Message, Subscription, keyevent, keyspace
 from .reconnect import Reconnect
-from .scripting import Script
 from .spec import Spec
 from .tls import TLS
 from .transaction import Transaction
 from .versions import supports
+
+if TYPE_CHECKING:
+    from .functions import Function, Library
+    from .lock import Lock
+    from .pool import Pool, PoolStats
+    from .pubsub import Gap, GapSubscription, KeyEvent, Message, Subscription, keyevent, keyspace
+    from .scripting import Script
+
+_LATE: Final = {
+    "functions": ("Function", "Library"),
+    "lock": ("Lock",),
+    "pool": ("Pool", "PoolStats"),
+    "pubsub": ("Gap", "GapSubscription", "KeyEvent", "Message", "Subscription", "keyevent", "keyspace"),
+    "scripting": ("Script",),
+}
+"""Modules that are imported with the first use of one of their names, so that a program pays for what it uses."""
+
 
 __all__ = [
     "TLS",
@@ -98,3 +113,14 @@ __all__ = [
     "keyspace",
     "supports",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _LATE.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -261,7 +261,7 @@ def json_text(command: str, name: str, value: object, dumps: Dumps | None) -> st
     from json import dumps as standard
 
     try:
-        return standard(value)
+        return standard(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         why = str(error)  # names the type of what cannot be JSON, and no value
     raise refused(command, f"{name} cannot be JSON text: {why}")  # out here, as notes of the error would name fields

@@ -9,7 +9,7 @@ import datetime as dt
 import warnings
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Any, Final, Generic, NoReturn, Self, cast, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, Self, cast, overload
 
 from typing_extensions import TypeVar, override
 
@@ -18,18 +18,20 @@ from .commands import Commands
 from .errors import UsageError
 from .events import Facts
 from .faces import Queued
-from .functions import Library
-from .lock import Lock
 from .options import timeout as checked_timeout
 from .pipeline import Pipeline
 from .routing.link import Link
 from .routing.prefix import UNKNOWN, Prefix, is_known, prefix_of
 from .routing.raw import classify
-from .scripting import Script
 from .shapes import decoded
 from .spec import Spec
 from .transaction import Transaction
 from .types import Arg, Key, Many, S, Value
+
+if TYPE_CHECKING:  # imported with the first use, so that a program pays for what it uses
+    from .functions import Library
+    from .lock import Lock
+    from .scripting import Script
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -135,7 +137,7 @@ class Client(Commands[S], Generic[S]):
         Args:
             raise_on_error: raise the first command's error at the end, after all results are set.
         """
-        return self._pipeline(Pipeline[S], raise_on_error)
+        return self._pipeline(cast("type[Pipeline[S]]", Pipeline), raise_on_error)
 
     def _pipeline(
         self, kind: Callable[[Link, bool, float | None, bool, bool, Prefix | None], P], raise_on_error: bool
@@ -275,6 +277,8 @@ class Client(Commands[S], Generic[S]):
                 if its connection is lost.
             retry: run it again if its connection is lost, since twice does no harm.
         """
+        from .scripting import Script
+
         return Script(self, script, readonly=readonly, retry=retry, returns=returns)
 
     register_script = script
@@ -287,6 +291,8 @@ class Client(Commands[S], Generic[S]):
             keys: the keys that it touches.
             args: its further arguments.
         """
+        from .scripting import Script
+
         return await Script[Any](self, script)(keys, args)
 
     def library(self, name: str, code: str | bytes | None = None) -> Library:
@@ -299,6 +305,8 @@ class Client(Commands[S], Generic[S]):
         Raises:
             UsageError: the code is of another library.
         """
+        from .functions import Library
+
         return Library(self, name, code)
 
     def lock(
@@ -329,6 +337,8 @@ class Client(Commands[S], Generic[S]):
         """
         if ttl is not None and timeout is not None:
             raise UsageError("ttl and timeout are two names of the same option")
+        from .lock import Lock
+
         return Lock(
             self, name, timeout if ttl is None else ttl, sleep, blocking, blocking_timeout, auto_renew=auto_renew
         )

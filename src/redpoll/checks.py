@@ -17,6 +17,7 @@ from .reconnect import Reconnect
 from .tls import TLS, Contexts
 
 _DAY: Final = 86_400  # seconds
+_LONGEST: Final = 1e9  # seconds: more is no number that a timer takes
 
 
 def timeout(name: str, value: object) -> float:
@@ -25,14 +26,15 @@ def timeout(name: str, value: object) -> float:
     Raises:
         UsageError: it is none.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-        raise UsageError(f"option {name!r} must be a number of seconds above 0, not {shown(value)}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _LONGEST:
+        raise UsageError(f"option {name!r} must be a number of seconds above 0, up to 1e9, not {shown(value)}")
     return float(value)
 
 
 def shown(value: object) -> str:
     """Return a value as errors show it: numbers as they are, of anything else the type."""
-    return repr(value) if value is None or isinstance(value, int | float) else f"a {type(value).__name__}"
+    small = value is None or isinstance(value, float) or (isinstance(value, int) and value.bit_length() <= 64)
+    return repr(value) if small else f"a {type(value).__name__}"
 
 
 def text(name: str, value: object) -> str:

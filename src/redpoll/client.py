@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Generic, Literal, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast, overload
 
 from typing_extensions import Unpack
 
@@ -11,12 +11,14 @@ from .base import Client, Owner
 from .dedicated import ATTEMPTS, BACKOFF, Dedicated
 from .errors import UsageError
 from .options import DEFAULT_PORT, Options, Settings, parse_url, settings
-from .pubsub import Gap, Gaps, GapSubscription, Subscription, names_of
-from .routing.inbox import Overflow
 from .routing.prefix import prefix_of
 from .routing.standalone import Core
 from .transaction import Transaction
 from .types import Key, Many, S
+
+if TYPE_CHECKING:  # imported with the first use, so that a program pays for what it uses
+    from .pubsub import Gap, Gaps, GapSubscription, Subscription
+    from .routing.inbox import Overflow
 
 T = TypeVar("T")
 
@@ -232,6 +234,8 @@ class Redis(Client[S], Generic[S]):
         Raises:
             UsageError: an option is out of its limits, or a name cannot be sent.
         """
+        from .pubsub import GapSubscription, Subscription, names_of
+
         core, names = cast("Core", self._core), names_of(channels, patterns, shards)
         kind = cast("type[Subscription[S]]", GapSubscription if gaps == "yield" else Subscription)
         return kind(

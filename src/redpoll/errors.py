@@ -169,7 +169,10 @@ class ProtocolViolation(RedisError):
 
 
 class DecodeFailed(RedisError, ValueError):
-    """The command ran, but its reply is not UTF-8 text. A reply of another shape is a ``ProtocolViolation``."""
+    """The command ran, but its reply is not UTF-8 text, or no text that the given ``loads`` can read.
+
+    A reply of another shape is a ``ProtocolViolation``.
+    """
 
     default_outcome: ClassVar[Outcome] = "ran"
 
@@ -390,6 +393,7 @@ _NOT_RUN_TEXTS: Final = (
     *("syntax error", "protocol error"),
 )
 
+_MODIFIER: Final = "ACL SETUSER modifier '"
 _LONGEST: Final = 512  # characters of a server's message that an error keeps
 _BEGINNING: Final = 32  # characters of it that say what is wrong
 
@@ -397,8 +401,13 @@ _BEGINNING: Final = 32  # characters of it that say what is wrong
 def safe_message(message: str) -> str:
     """Return a server's message without the arguments that some messages quote, cut after 512 characters.
 
-    "unknown command", as servers word it, is followed by the command's first arguments; AUTH's would be a password.
+    "unknown command", as servers word it, is followed by the command's first arguments; AUTH's would be a password, and
+    so may be a modifier of ACL SETUSER.
     """
+    before, modifier, after = message.partition(_MODIFIER)
+    if modifier:
+        _, found, reason = after.rpartition("': ")  # a modifier may hold quotes itself
+        message = before + modifier.removesuffix(" '") + (f": {reason}" if found else "")
     if "unknown " in message[:16].lower():
         message = message.partition(", with args beginning with")[0]
     return message[:_LONGEST]

@@ -214,8 +214,6 @@ def parse_url(url: str, options: Options) -> Settings:
     Raises:
         UsageError: the scheme is unknown or not supported yet, or a part is malformed, unknown or out of its limits.
     """
-    from urllib.parse import unquote
-
     scheme = _scheme(url)
     parts, query = _split(url)
     host, user, password = parts.hostname, parts.username, parts.password
@@ -224,14 +222,14 @@ def parse_url(url: str, options: Options) -> Settings:
     read: dict[str, Any] = {}
     encryption: dict[str, Any] = {}
     if user:
-        read["username"] = unquote(user)
+        read["username"] = _decoded(user)
     if password is not None:
-        read["password"] = unquote(password)
+        read["password"] = _decoded(password)
     if scheme == "unix":
-        if host or not unquote(parts.path).strip("/"):
+        if host or not _decoded(parts.path).strip("/"):
             raise UsageError("a unix:// URL names the socket's absolute path: unix:///run/redis.sock?db=0")
-        read["path"] = unquote(parts.path)
-    elif (database := unquote(parts.path).strip("/")) != "":
+        read["path"] = _decoded(parts.path)
+    elif (database := _decoded(parts.path).strip("/")) != "":
         read["db"] = _number("db", database)
     _read_query(query, read, encryption)
     if (encrypted := _encryption(scheme, encryption, options.get("tls"))) is not None:
@@ -259,12 +257,22 @@ def _split(url: str) -> tuple[SplitResult, list[tuple[str, str]]]:
     from urllib.parse import parse_qsl, urlsplit
 
     with contextlib.suppress(ValueError):
+        if not url.isprintable():
+            raise ValueError  # urlsplit would drop line breaks and tabs, and with them a part of a password
         parts = urlsplit(url)
         query = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query), errors="strict")
         if parts.port is None or parts.port > 0:
             return parts, query
     # Raised out here as the library's own error may quote the URL, and with it a password.
     raise UsageError("the URL is malformed: check its port (1 to 65535), brackets, percent-encoding and query")
+
+
+def _decoded(part: str) -> str:
+    from urllib.parse import unquote
+
+    with contextlib.suppress(UnicodeDecodeError):
+        return unquote(part, errors="strict")
+    raise UsageError("the URL is malformed: what is percent-encoded must be UTF-8")
 
 
 def _encryption(scheme: str, parts: dict[str, Any], given: object) -> TLS | None:

@@ -32,7 +32,7 @@ def decoded(spec: Spec[T], reply: Any, address: str) -> T:
 
     Raises:
         ProtocolViolation: the reply has another shape than the command's. The connection is in step.
-        DecodeFailed: text in it is not UTF-8.
+        DecodeFailed: text in it is not UTF-8, or a function of the caller's could not read it.
     """
     decode = spec.decode
     if decode is None:
@@ -40,7 +40,8 @@ def decoded(spec: Spec[T], reply: Any, address: str) -> T:
         return value
     try:
         return decode(reply)
-    except RedisError:
+    except RedisError as error:
+        error.command, error.address = error.command or spec.name, error.address or address
         raise
     except Exception as error:
         is_text = not isinstance(error, UnicodeDecodeError)

@@ -36,8 +36,9 @@ ResponsePolicy: TypeAlias = Literal[
 KeyPatterns: TypeAlias = Literal["word", "match", "sort"]
 """Where patterns of keys stand: the second word, behind MATCH (missing: all keys), or behind SORT's BY and GET."""
 
-KeyReplies: TypeAlias = Literal["each", "first", "map", "scan"]
-"""Which parts of a reply are keys: each element, the first one, a map's keys, or each in what follows a cursor."""
+KeyReplies: TypeAlias = Literal["each", "first", "map", "scan", "series"]
+"""Which parts of a reply are keys: each element, the first one, a map's keys, each in what follows a cursor, or those in
+the report on a time series."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ _log: Final = logging.getLogger("redpoll")
 _VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 _SETTLED: Final = 2.0  # seconds after which a change of a file shows in its time for sure
 _PEM: Final = b"-----BEGIN"
+_PATHS: Final = ("ca_file", "ca_path", "cert_file", "key_file")
 
 T = TypeVar("T")
 File: TypeAlias = str | os.PathLike[str]
@@ -45,7 +46,8 @@ class TLS:
         key_password: password of an encrypted key.
         server_name: the name that the server's certificate must have, and that the server is asked for, instead of the
             host to connect to.
-        ciphers: the ciphers of TLS 1.2, in OpenSSL's notation.
+        ciphers: the ciphers of TLS 1.2, in OpenSSL's notation; those without a certificate or without encryption are
+            never among them.
         minimum_version: the oldest version of TLS that is spoken, ``"1.2"`` or ``"1.3"``.
         context: a ready-made context instead of all these but ``server_name``. It is used as it is.
         insecure_skip_verification: take any certificate of any server. Whoever is between client and server then reads
@@ -149,7 +151,7 @@ class _Unusable(Exception):
 
 
 def _files(value: TLS) -> Iterator[Path]:
-    for name in ("ca_file", "ca_path", "cert_file", "key_file"):
+    for name in _PATHS:
         path: File | None = getattr(value, name)
         if path is not None:
             yield Path(path)
@@ -170,6 +172,8 @@ def _check(value: TLS) -> None:
         if given is not None and (not isinstance(given, kinds) or given in ("", b"")):
             wanted = " or ".join(kind.__name__ for kind in kinds)
             raise UsageError(f"option 'tls.{name}' must be a non-empty {wanted}, or None, not a {type(given).__name__}")
+        if given is not None and name in _PATHS and "\0" in str(given):
+            raise UsageError(f"option 'tls.{name}' must be a path without NUL")
     if value.server_name is not None and not _is_host(value.server_name):
         raise UsageError("option 'tls.server_name' must be a host's name or address")
     if value.minimum_version not in _VERSIONS:
@@ -202,7 +206,7 @@ def _is_host(name: str) -> bool:
 
 
 _KINDS: Final[dict[str, tuple[type, ...]]] = {
-    **dict.fromkeys(("ca_file", "ca_path", "cert_file", "key_file"), (str, os.PathLike)),
+    **dict.fromkeys(_PATHS, (str, os.PathLike)),
     **dict.fromkeys(("ca_data", "key_password"), (str, bytes)),
     **dict.fromkeys(("server_name", "ciphers"), (str,)),
     "context": (ssl.SSLContext,),
@@ -222,7 +226,9 @@ def _make(value: TLS) -> ssl.SSLContext:
         context = _trusting(value)
     context.minimum_version = _VERSIONS[value.minimum_version]
     if value.ciphers is not None:
-        _attempt("tls.ciphers", "OpenSSL knows no such ciphers", partial(context.set_ciphers, value.ciphers))
+        # Anonymous ciphers ask for no certificate at all, whatever is to be verified; null ciphers do not encrypt.
+        safe = f"{value.ciphers}:!aNULL:!eNULL"
+        _attempt("tls.ciphers", "OpenSSL knows no such ciphers that are safe", partial(context.set_ciphers, safe))
     if value.cert_file is not None:
         _identify(value, value.cert_file, context)
     return context
@@ -234,8 +240,11 @@ def _open(path: File) -> None:
 
 def _trusting(value: TLS) -> ssl.SSLContext:
     data = value.ca_data
-    if isinstance(data, bytes) and data.lstrip().startswith(_PEM):
+    if isinstance(data, bytes) and _PEM in data:
         data = data.decode("latin-1")
+    if isinstance(data, str):
+        data = data.encode("ascii", "replace")  # names of authorities in comments need not be ASCII
+        data = data.decode()
     name = (
         "tls.ca_file" if value.ca_data is None else "tls.ca_data" if value.ca_file is None else "tls.ca_file or ca_data"
     )

@@ -154,6 +154,10 @@ class Wire(asyncio.Transport):
             self._world.within(lambda: self.protocol.connection_lost(error))
 
 
+PLAIN = {**dict.fromkeys(("WATCH", "UNWATCH", "MULTI", "DISCARD"), b"+OK\r\n"), "EXEC": b"*0\r\n"}
+"""Replies that depend on nothing; transactions are empty, as the client proves that they work."""
+
+
 class World:
     """The loop, the network and the server.
 
@@ -265,9 +269,11 @@ class World:
             return
         if name in {"WATCH", "SELECT"} or words[:2] == (b"CLIENT", b"SETNAME"):
             wire.state.add(name)
-        if name == "UNWATCH" or words == (b"SELECT", b"0"):
-            wire.state.discard("WATCH" if name == "UNWATCH" else "SELECT")
-        reply = b"+OK\r\n" if name in {"WATCH", "UNWATCH"} else small_talk(words)
+        if name in {"UNWATCH", "DISCARD", "EXEC"}:
+            wire.state.discard("WATCH")
+        if words == (b"SELECT", b"0"):
+            wire.state.discard("SELECT")
+        reply = PLAIN.get(name) or small_talk(words)
         if reply is None and self.refusals > 0:
             self.refusals -= 1
             reply = LOADING

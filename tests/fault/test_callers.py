@@ -428,3 +428,17 @@ async def test_close_waits_for_what_is_in_flight() -> None:
         await turns()
         await within(r.aclose())
         assert await within(call) == 1
+
+
+async def test_a_listener_that_closes_the_client(proxy: FaultProxy) -> None:
+    closed = asyncio.Event()
+
+    async def close(_reason: RedisError) -> None:
+        await r.aclose()
+        closed.set()
+
+    async with Redis(proxy.host, proxy.port, on_disconnect=close) as r:
+        await r.ping()
+        proxy.cut()
+        await within(closed.wait())
+        await failure(r.ping(), ClientClosed, "not_run")

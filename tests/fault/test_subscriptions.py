@@ -1,4 +1,4 @@
-"""Scenarios 76 to 78 and their kin: subscriptions whose connection is lost, silent, or refused for now."""
+"""Subscriptions whose connection is lost, silent, or refused for now."""
 
 from __future__ import annotations
 

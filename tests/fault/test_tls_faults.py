@@ -1,6 +1,6 @@
-"""Scenarios 19 to 23 with harm on the way: nothing leaves before the certificate is accepted, and nothing hangs.
+"""TLS with harm on the way: nothing leaves before the certificate is accepted, and nothing hangs.
 
-What a hostile server may do after that, within TLS or without, is in test_parsing.py and test_sizes.py.
+What a hostile server may do after that, within TLS or without, is in test_parsing.py.
 """
 
 from __future__ import annotations
@@ -64,9 +64,7 @@ def encrypted(record: bytes) -> int:
 
 
 @pytest.mark.parametrize("wrong", ["authority", "host"])
-async def test_s19_s20_nothing_is_sent_to_a_server_that_is_not_trusted(
-    site: Site, proxy: FaultProxy, wrong: str
-) -> None:
+async def test_nothing_is_sent_to_a_server_that_is_not_trusted(site: Site, proxy: FaultProxy, wrong: str) -> None:
     tls = site.stranger if wrong == "authority" else TLS(ca_file=site.trusted.ca_file, server_name="other.example")
     async with client(proxy, tls) as r:
         begin = time.monotonic()
@@ -82,7 +80,7 @@ async def test_s19_s20_nothing_is_sent_to_a_server_that_is_not_trusted(
     assert "auth" not in site.server.call("INFO", "commandstats")
 
 
-async def test_s23_a_handshake_that_stalls(site: Site, proxy: FaultProxy) -> None:
+async def test_a_handshake_that_stalls(site: Site, proxy: FaultProxy) -> None:
     proxy.to_client.hold(which="all")
     async with client(proxy, site.trusted, connect_timeout=0.2, reconnect=AT_ONCE_OR_NOT) as r:
         begin = time.monotonic()
@@ -97,7 +95,7 @@ async def test_s23_a_handshake_that_stalls(site: Site, proxy: FaultProxy) -> Non
         assert await within(r.echo("x")) == "x"
 
 
-async def test_s23_a_slow_handshake_succeeds(site: Site, proxy: FaultProxy) -> None:
+async def test_a_slow_handshake_succeeds(site: Site, proxy: FaultProxy) -> None:
     proxy.to_client.drip(200, 0.005, which="all")
     proxy.to_server.drip(50, 0.005, which="all")
     async with Redis(proxy.host, proxy.port, tls=site.trusted) as r:

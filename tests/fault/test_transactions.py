@@ -1,4 +1,4 @@
-"""Scenarios 42, 54 and 55: transactions whose connection is cut, or whose caller gives up."""
+"""Transactions whose connection is cut, or whose caller gives up."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def proved(r: Redis) -> None:
 
 
 @pytest.mark.parametrize("passed", [0, 1, len(WIRE) // 2, len(WIRE) - len(EXEC), len(WIRE) - 1])
-async def test_s54_cut_before_exec(proxy: FaultProxy, valkey: EmbeddedServer, passed: int) -> None:
+async def test_cut_before_exec(proxy: FaultProxy, valkey: EmbeddedServer, passed: int) -> None:
     """The client cannot know it, but nothing has run, and nothing of it goes out elsewhere."""
     async with Redis(proxy.host, proxy.port) as r:
         await proved(r)
@@ -41,7 +41,7 @@ async def test_s54_cut_before_exec(proxy: FaultProxy, valkey: EmbeddedServer, pa
 
 @pytest.mark.parametrize("retry", [False, True])
 @pytest.mark.parametrize("answered", [0, 5, 20])
-async def test_s55_cut_after_exec(proxy: FaultProxy, answered: int, retry: bool) -> None:
+async def test_cut_after_exec(proxy: FaultProxy, answered: int, retry: bool) -> None:
     async with Redis(proxy.host, proxy.port) as r:
         await proved(r)
         proxy.to_client.cut_after(answered)  # its replies are the sign that it has run
@@ -50,7 +50,7 @@ async def test_s55_cut_after_exec(proxy: FaultProxy, answered: int, retry: bool)
         assert await within(r.mget("a", "b")) == ["1", "1"], "all of it, once"
 
 
-async def test_s54_cut_while_it_is_asked(proxy: FaultProxy, valkey: EmbeddedServer) -> None:
+async def test_cut_while_it_is_asked(proxy: FaultProxy, valkey: EmbeddedServer) -> None:
     """Nothing of it was sent, so it runs on the next connection, once that has been asked."""
     async with Redis(proxy.host, proxy.port) as r:
         await r.ping()
@@ -60,7 +60,7 @@ async def test_s54_cut_while_it_is_asked(proxy: FaultProxy, valkey: EmbeddedServ
         assert proxy.to_server.passed(b"DISCARD") == 1
 
 
-async def test_s54_nobody_there_after(proxy: FaultProxy) -> None:
+async def test_nobody_there_after(proxy: FaultProxy) -> None:
     async with Redis(proxy.host, proxy.port, offline="fail", reconnect=False) as r:
         await r.ping()
         proxy.to_server.hold()
@@ -77,7 +77,7 @@ async def test_s54_nobody_there_after(proxy: FaultProxy) -> None:
         assert proxy.to_server.arrived(b"INCR") == 0
 
 
-async def test_s54_a_watching_connection_is_lost(proxy: FaultProxy, valkey: EmbeddedServer) -> None:
+async def test_a_watching_connection_is_lost(proxy: FaultProxy, valkey: EmbeddedServer) -> None:
     """A transaction behind a lost WATCH does not run on another connection, which watches nothing."""
     async with Redis(proxy.host, proxy.port) as r, r.dedicated() as c:
         await c.watch("a")
@@ -100,7 +100,7 @@ async def test_watch_transaction_on_a_lost_connection(proxy: FaultProxy, valkey:
         assert valkey.call("GET", "a") == "1", "it is not run anew: it may have run, and has"
 
 
-async def test_s42_cancelled_on_the_way(proxy: FaultProxy, valkey: EmbeddedServer) -> None:
+async def test_cancelled_on_the_way(proxy: FaultProxy, valkey: EmbeddedServer) -> None:
     """It runs wholly or not at all, and the connection stays in step."""
     async with Redis(proxy.host, proxy.port) as r:
         await proved(r)

@@ -296,7 +296,7 @@ def test_a_closed_client_is_told_no_more(valkey: EmbeddedServer) -> None:
 # A user who goes.
 
 
-async def test_s64_the_user_is_deleted(each: EmbeddedServer) -> None:
+async def test_the_user_is_deleted(each: EmbeddedServer) -> None:
     each.call("ACL", "SETUSER", "gone", "on", ">canary", "~*", "&*", "+@all")
     errors: list[Exception] = []
     async with Redis(each.host, each.port, username="gone", password="canary", on_error=errors.append) as r:

@@ -14,6 +14,7 @@ import pytest
 
 from redpoll import ClientClosed, CommandTimeout, ConnectionFailed, Dedicated, Pool, PoolTimeout, Redis, UsageError
 from redpoll.testing import EmbeddedServer
+from redpoll.transport.pool import SURE
 from tests.fault.fake_server import FakeServer, Hang
 
 
@@ -188,6 +189,23 @@ async def test_a_server_that_is_silent() -> None:
             await dialing
         assert (pool.stats.in_use, pool.stats.size) == (0, 0)
         await pool.aclose()
+
+
+async def test_idle_ones_on_a_server_that_is_silent_take_no_longer_than_the_wait(own_server: EmbeddedServer) -> None:
+    """Each of them is asked whether it stands; all of that together is within the caller's time."""
+    options: Any = {"min_size": 4, "max_size": 4, "wait_timeout": 0.3}
+    async with Pool(own_server.host, own_server.port, **options) as pool:
+        await asyncio.sleep(SURE + 0.1)
+        own_server.pause()
+        try:
+            begin = time.monotonic()
+            with pytest.raises(CommandTimeout, match=r"no connection within 0\.3 s"):
+                await pool.acquire()
+            assert time.monotonic() - begin < 0.9
+        finally:
+            own_server.resume()
+        async with pool.connection() as c:
+            assert await c.ping()
 
 
 async def test_no_server() -> None:

@@ -1,7 +1,7 @@
 """No secret in what a failing call leaves behind: its error, what led to it, logs, warnings, pickles.
 
 The canary is a password, a user or a value; each way to fail is gone through with all of them. What a hostile server may
-do to a client's memory and time is in tests/fault (test_parsing.py, test_sizes.py).
+do to a client's memory and time is in tests/fault (test_parsing.py).
 """
 
 from __future__ import annotations

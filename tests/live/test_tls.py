@@ -118,24 +118,24 @@ async def test_authorities_as_data_folder_and_of_the_system(site: Site, monkeypa
         assert await r.echo("x") == "x"
 
 
-async def test_s19_an_authority_that_is_not_trusted(site: Site) -> None:
+async def test_an_authority_that_is_not_trusted(site: Site) -> None:
     await refused(client(site.server, TLS(ca_file=site.stranger.ca_file)), "certificate is not accepted")
 
 
-async def test_s20_another_host(site: Site) -> None:
+async def test_another_host(site: Site) -> None:
     trust = TLS(ca_file=site.authority.ca_file, server_name="other.example")
     await refused(client(site.server, trust), "certificate is not accepted.*other.example")
     async with client(site.server, TLS(ca_file=site.authority.ca_file, server_name="redis.example")) as r:
         assert await r.echo("x") == "x"
 
 
-async def test_s21_expired(site: Site) -> None:
+async def test_expired(site: Site) -> None:
     old = site.authority.pair("127.0.0.1", expired=True)
     with EmbeddedServer(site.server.binary, tls=old.server()) as server:
         await refused(client(server, site.trusting), "certificate is not accepted.*expired")
 
 
-async def test_s22_a_server_that_speaks_old_versions_only(site: Site) -> None:
+async def test_a_server_that_speaks_old_versions_only(site: Site) -> None:
     pair = site.authority.pair("127.0.0.1")
     old = {"tls-protocols": "TLSv1.1", "tls-ciphers": "DEFAULT@SECLEVEL=0"}
     with EmbeddedServer(site.server.binary, tls=pair.server(), options=old) as server:

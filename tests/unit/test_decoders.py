@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 import inspect
+import os
 import math
 import pickle
 import subprocess
@@ -431,7 +432,8 @@ def public_records() -> list[type[Any]]:
 
 def test_importing_the_client_makes_no_records() -> None:
     code = "import redpoll, sys; print([name for name in sys.modules if name.startswith(('redpoll.records', 'redpoll.search'))])"
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")}
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=env)
     assert done.stdout.strip() == "[]"
 
 

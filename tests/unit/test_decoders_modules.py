@@ -14,9 +14,10 @@ import pytest
 from hiredis import ReplyError
 
 from redpoll import decoders as d
-from redpoll.errors import ServerError
+from redpoll.errors import DecodeFailed, ServerError, UsageError
 from redpoll.records.probabilistic import BloomInfo, CountMinSketchInfo, CuckooInfo, TDigestInfo, TopKInfo
 from redpoll.records.timeseries import CompactionRule, Series, SeriesChunk, SeriesInfo, SeriesRows, SeriesSample
+from redpoll.shapes import decoded
 from redpoll.spec import Spec
 from redpoll.types import Loads
 from tests.unit.test_decoders import as_bytes, in_every_shape
@@ -250,3 +251,20 @@ def test_loads_reads_the_documents(loads: Loads) -> None:
 def test_the_same_loads_makes_no_new_spec() -> None:
     spec: Spec[Any] = Spec("JSON.GET", d.json_value)
     assert d.through(spec, float) is d.through(spec, float)
+
+
+def test_loads_that_fails_tells_no_document() -> None:
+    def loads(text: Any) -> Any:
+        raise KeyError(text)
+
+    made = d.through(Spec("JSON.GET", d.json_value), loads)
+    with pytest.raises(DecodeFailed, match="loads failed with KeyError") as caught:
+        decoded(made, '"canary"', "h:1")
+    error = caught.value
+    assert (error.outcome, error.command, error.address) == ("ran", "JSON.GET", "h:1")
+    assert "canary" not in f"{error}{error.__cause__}{error.__context__}"
+
+
+def test_loads_is_a_function() -> None:
+    with pytest.raises(UsageError, match="loads must be a function"):
+        d.through(Spec("JSON.GET", d.json_value), 5)  # type: ignore[arg-type]  # wrong on purpose

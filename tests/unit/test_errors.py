@@ -91,3 +91,13 @@ def test_errors_pickle_with_their_outcome(error: RedisError, outcome: Outcome) -
     copy = pickle.loads(pickle.dumps(error))
     assert (type(copy), str(copy), copy.outcome) == (type(error), str(error), outcome)
     assert not isinstance(error, ServerError) or copy.code == error.code
+
+
+@pytest.mark.parametrize("modifier", ["<canary", "canary", "#can'ary", "can': ary"])
+def test_a_modifier_of_an_acl_user_is_not_told(modifier: str) -> None:
+    error = server_error(f"ERR Error in ACL SETUSER modifier '{modifier}': Syntax error", command="ACL SETUSER")
+    assert error.message == "ERR Error in ACL SETUSER modifier: Syntax error"
+
+
+def test_a_modifier_that_does_not_end_is_not_told_either() -> None:
+    assert server_error("ERR Error in ACL SETUSER modifier 'canary").message == "ERR Error in ACL SETUSER modifier"

@@ -70,6 +70,11 @@ def test_what_is_said_is_done(authority: Authority, pair: Pair) -> None:
         ({"server_name": ".example"}, "'tls.server_name' must be a host's name"),
         ({"server_name": "x" * 64 + ".example"}, "'tls.server_name' must be a host's name"),
         ({"server_name": "h\0"}, "'tls.server_name' must be a host's name"),
+        ({"ca_data": "-----BEGIN \u00e9"}, "'tls.ca_data'.*no certificate"),
+        ({"ca_file": "a\0b"}, "'tls.ca_file' must be a path without NUL"),
+        ({"cert_file": "a\0b"}, "'tls.cert_file' must be a path without NUL"),
+        ({"ciphers": "NULL"}, "'tls.ciphers'.*no such ciphers"),
+        ({"ciphers": "aNULL:@SECLEVEL=0"}, "'tls.ciphers'.*no such ciphers"),
         ({"ciphers": "NONE-OF-THESE"}, "'tls.ciphers'.*no such ciphers"),
         ({"minimum_version": "1.1"}, "'tls.minimum_version' must be '1.2' or '1.3'"),
         ({"minimum_version": None}, "'tls.minimum_version' must be"),
@@ -92,6 +97,23 @@ def test_what_cannot_work_is_told_at_once(authority: Authority, pair: Pair, part
     with pytest.raises(UsageError, match=says) as caught:
         settings("localhost", 6379, {"tls": value})
     assert "canary" not in f"{caught.value}{caught.value.__context__}{value!r}"
+
+
+@pytest.mark.parametrize("ciphers", ["ALL:@SECLEVEL=0", "ALL:eNULL:@SECLEVEL=0", "aNULL:ECDHE+AESGCM:@SECLEVEL=0"])
+def test_no_cipher_goes_without_certificate_or_encryption(ciphers: str) -> None:
+    made = settings("h", 1, {"tls": TLS(ciphers=ciphers)}).tls
+    assert made is not None
+    for each in made.context().get_ciphers():
+        assert each["auth"] != "auth-null", each["name"]
+        assert each["strength_bits"] > 0, each["name"]
+
+
+def test_authorities_with_comments(authority: Authority) -> None:
+    text = "# F\u0151tan\u00fas\u00edtv\u00e1ny\n" + authority.ca_file.read_text(encoding="ascii")
+    for data in (text, text.encode()):
+        made = settings("h", 1, {"tls": TLS(ca_data=data)}).tls
+        assert made is not None
+        assert len(made.context().get_ca_certs()) == 1
 
 
 @pytest.mark.parametrize(

@@ -559,7 +559,7 @@ FACTS: Final[dict[str, Spec[Any]]] = {
     "TS.DELETERULE": Spec("TS.DELETERULE", keys=(KeyRange(1, 1), KeyRange(2, 2))),
     "TS.GET": Spec("TS.GET", keys=(KeyRange(1, 1),), replay=True),
     "TS.INCRBY": Spec("TS.INCRBY", keys=(KeyRange(1, 1),)),
-    "TS.INFO": Spec("TS.INFO", keys=(KeyRange(1, 1),), replay=True),
+    "TS.INFO": Spec("TS.INFO", keys=(KeyRange(1, 1),), replay=True, key_replies="series"),
     "TS.MADD": Spec("TS.MADD", keys=(KeyRange(1, -1, 3),)),
     "TS.MGET": Spec("TS.MGET", replay=True, key_replies="map"),
     "TS.MRANGE": Spec("TS.MRANGE", replay=True, key_replies="map"),

@@ -25,7 +25,7 @@ TS_DELETERULE: Final[Spec[bool]] = Spec("TS.DELETERULE", d.ok, keys=(KeyRange(1,
 TS_GET: Final[Spec[tuple[int, float] | None]] = Spec("TS.GET", d.sample, keys=(KeyRange(1, 1),), replay=True)
 TS_INCRBY: Final[Spec[int]] = Spec("TS.INCRBY", keys=(KeyRange(1, 1),))
 TS_INFO: Final[Spec[SeriesInfo[Text]]] = Spec(
-    "TS.INFO", lambda reply: d.timeseries.series_info(reply), keys=(KeyRange(1, 1),), replay=True
+    "TS.INFO", lambda reply: d.timeseries.series_info(reply), keys=(KeyRange(1, 1),), replay=True, key_replies="series"
 )
 TS_MADD: Final[Spec[list[int | ServerError]]] = Spec("TS.MADD", d.added_samples, keys=(KeyRange(1, -1, 3),))
 TS_MGET: Final[Spec[dict[Text, SeriesSample[Text]]]] = Spec(

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from functools import lru_cache, partial
 from typing import Any, Final, TypeVar
 
+from redpoll.errors import UsageError
 from redpoll.spec import Decoder, Spec
 from redpoll.types import Loads, Text
 
@@ -207,9 +208,15 @@ def strings(reply: Any) -> list[str]:
 
 
 def through(spec: Spec[A], loads: Loads | None) -> Spec[A]:
-    """Return a spec whose decoder, which takes ``loads``, turns JSON text into values by it."""
+    """Return a spec whose decoder, which takes ``loads``, turns JSON text into values by it.
+
+    Raises:
+        UsageError: ``loads`` is no function.
+    """
     if loads is None:
         return spec
+    if not callable(loads):
+        raise UsageError("loads must be a function", command=spec.name)
     try:
         return _through(spec, loads)
     except TypeError:  # what cannot be hashed cannot be remembered

@@ -8,20 +8,32 @@ from __future__ import annotations
 
 from typing import Any
 
+from redpoll.errors import DecodeFailed, RedisError
 from redpoll.types import Loads
 
 from .basic import flag, to_str
 
 
 def json_value(reply: Any, *, loads: Loads | None = None) -> Any:
-    """One JSON text, as a value; None for nil, and for JSON's own null as well."""
+    """One JSON text, as a value; None for nil, and for JSON's own null as well.
+
+    Raises:
+        DecodeFailed: ``loads`` was given and failed.
+    """
     if reply is None:
         return None
     if loads is None:
         from json import loads as standard
 
-        loads = standard
-    return loads(reply)
+        return standard(reply)
+    try:
+        return loads(reply)
+    except RedisError:
+        raise
+    except Exception as error:
+        kind = type(error).__name__
+    # Raised out here as the function's own error may quote the document.
+    raise DecodeFailed(f"loads failed with {kind}")
 
 
 def json_values(reply: Any, *, loads: Loads | None = None) -> list[Any]:

@@ -11,7 +11,7 @@ from redpoll.records.search import AggregateResult, Document, HybridResult, Prof
 from redpoll.spec import Decoder
 from redpoll.types import Arg, Text
 
-from .basic import as_map, readable, record_fields, to_str
+from .basic import as_map, listed, readable, record_fields, to_str
 
 _BEFORE: Final = ("VERBATIM", "NOSTOPWORDS")
 _SHAPING: Final = ("NOCONTENT", "WITHSCORES", "WITHPAYLOADS", "WITHSORTKEYS")
@@ -99,7 +99,7 @@ def _rows(reply: Any, cursor: int | None) -> AggregateResult[Text]:
         return AggregateResult(rows, cursor, data["total_results"], _warnings(data.get("warning")))
     if not reply:
         return AggregateResult([], cursor)
-    return AggregateResult([_fields(row) for row in reply[1:]], cursor, reply[0])
+    return AggregateResult([_fields(row) for row in listed(reply)[1:]], cursor, reply[0])
 
 
 def hybrid_reply(reply: Any) -> HybridResult[Text]:

@@ -21,7 +21,7 @@ from redpoll.records.server import (
     TrackingInfo,
 )
 
-from .basic import as_map, extra_fields, readable, record_fields, strings, to_str
+from .basic import as_map, extra_fields, listed, readable, record_fields, strings, to_str
 from .text import client_info
 
 
@@ -75,18 +75,18 @@ def log_entries(reply: Any) -> list[LogEntry]:
     """SLOWLOG GET and COMMANDLOG GET."""
     return [
         LogEntry(number, at, value, [readable(word) for word in words], *[readable(word) for word in who[:2]])
-        for number, at, value, words, *who in reply
+        for number, at, value, words, *who in map(listed, listed(reply))
     ]
 
 
 def latency_history(reply: Any) -> list[tuple[int, int]]:
     """LATENCY HISTORY: Unix seconds and milliseconds of each event."""
-    return [(at, latency) for at, latency in reply]
+    return [(at, latency) for at, latency, *_ in map(listed, listed(reply))]
 
 
 def latency_latest(reply: Any) -> list[LatencyEvent]:
     """LATENCY LATEST."""
-    return [LatencyEvent(to_str(item[0]), *item[1:6]) for item in reply]
+    return [LatencyEvent(to_str(item[0]), *item[1:6]) for item in map(listed, listed(reply))]
 
 
 def latency_histogram(reply: Any) -> dict[str, LatencyHistogram]:
@@ -108,7 +108,7 @@ def memory_stats(reply: Any) -> MemoryStats:
     databases = {int(name[3:]): record_fields(data.pop(name)) for name in numbered}
     for name, value in data.items():
         if isinstance(value, str | bytes):
-            data[name] = float(value)
+            data[name] = _number(value)
     take = data.pop
     return MemoryStats(
         peak_allocated=take("peak.allocated"),
@@ -122,8 +122,16 @@ def memory_stats(reply: Any) -> MemoryStats:
         peak_percentage=take("peak.percentage"),
         fragmentation=take("fragmentation", None),
         databases=databases,
-        extra=data,
+        extra=extra_fields(data),
     )
+
+
+def _number(text: str | bytes) -> float | str:
+    """Return a double from its text; a text that is none, in a field of a newer server, as ``str``."""
+    try:
+        return float(text)
+    except ValueError:
+        return readable(text)
 
 
 def tracking_info(reply: Any) -> TrackingInfo:

@@ -7,7 +7,7 @@ from typing import Any
 from redpoll.records.vectors import ArrayInfo, RawVector, VectorSetInfo
 from redpoll.types import Text
 
-from .basic import as_map, extra_fields, record_fields, to_str
+from .basic import as_map, extra_fields, listed, record_fields, to_str
 
 
 def similar_scores(reply: Any) -> dict[Text, float]:
@@ -36,6 +36,7 @@ def link_scores(reply: Any) -> list[dict[Text, float]]:
 
 def raw_vector(reply: Any) -> RawVector:
     """VEMB with ``raw``; it must be read as bytes."""
+    reply = listed(reply)
     return RawVector(to_str(reply[0]), reply[1], float(reply[2]), float(reply[3]) if len(reply) > 3 else None)
 
 

@@ -279,12 +279,12 @@ class Leasing:
             dialling.add_done_callback(_close_unwanted)
             raise
 
-    async def _stands(self, connection: Connection) -> bool:
-        """Say whether the server still answers on an idle connection; an error is an answer."""
+    async def _stands(self, connection: Connection, limit: float) -> bool:
+        """Say within some seconds whether the server still answers on an idle connection; an error is an answer."""
         bound = Bound(self._settings, None)
         bound.bind(connection, self._watch)
         try:
-            await bound.submit(_PING, ("PING",), False, _ANSWER, True)
+            await bound.submit(_PING, ("PING",), False, min(_ANSWER, limit), True)
         except ServerError:
             return True
         except RedisError:

@@ -95,7 +95,7 @@ class Prefix:
             return reply
         try:
             return self._stripped(rule, reply)
-        except (TypeError, LookupError, AttributeError):
+        except (TypeError, ValueError, LookupError, AttributeError):
             return reply  # of another shape than the command's, as will be found when it is decoded
 
     def _stripped(self, rule: KeyReplies, reply: Any) -> Any:
@@ -105,6 +105,22 @@ class Prefix:
             return [self._without(reply[0]), *reply[1:]]
         if rule == "scan":
             return [reply[0], [self._without(key) for key in reply[1]]]
+        if rule == "series":
+            return self._series(reply)
+        return self._named(reply)
+
+    def _series(self, reply: Any) -> Any:
+        facts: Any = reply
+        pairs: Any = facts.items() if isinstance(reply, Mapping) else zip(facts[::2], facts[1::2], strict=True)
+        given: list[tuple[Any, Any]] = [(name, self._fact(token_of(name), value)) for name, value in pairs]
+        return dict(given) if isinstance(reply, Mapping) else [part for pair in given for part in pair]
+
+    def _fact(self, name: str, value: Any) -> Any:
+        if name == "RULES":
+            return self._named(value)
+        return self._without(value) if name in ("SOURCEKEY", "KEYSELFNAME") else value
+
+    def _named(self, reply: Any) -> Any:
         pairs: Any = reply
         if isinstance(reply, Mapping):  # RESP3
             return {self._without(key): value for key, value in pairs.items()}

@@ -346,6 +346,8 @@ class Shared(Outbox):
             "an earlier piece of the batch was refused",
         )
         self._holding, self._behind = False, []
+        for call in self._queue:  # reads have overtaken it
+            self._watch_again(call)
         self._refusals.go_on()
         self._flush()
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from math import inf
 from threading import get_ident
 from time import monotonic
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import override
 
@@ -27,7 +27,9 @@ from .hooks import Hooks, hooks_of
 from .leasing import Leasing
 from .raw import DEDICATED
 from .shared import CLOSED, Shared
-from .subscriptions import Feed
+
+if TYPE_CHECKING:
+    from .subscriptions import Feed
 
 _CLOSING: Final = 1.0  # seconds that closing waits for what is in flight
 
@@ -80,7 +82,7 @@ class Core(Shared):
         prepare = None if self.settings.on_connect is None else self._prepare
         rotation, gate = self._rotation, self._gate
         self._leasing = Leasing(self.settings, self._watch, self._spawn, prepare, rotation.took, gate, self._bounds)
-        self._feed = Feed(self.settings, self._watch, self._spawn, self._listeners, prepare, gate)
+        self._feed: Feed | None = None
 
     # Calls.
 
@@ -214,7 +216,16 @@ class Core(Shared):
             WrongLoop: it belongs to another event loop.
         """
         self.loop()
+        if self._feed is None:
+            from .subscriptions import Feed  # a program that does not subscribe needs none of it
+
+            prepare = None if self.settings.on_connect is None else self._prepare
+            self._feed = Feed(self.settings, self._watch, self._spawn, self._listeners, prepare, self._gate)
         return self._feed
+
+    def _subscribed(self) -> Connection | None:
+        """Return the connection of the subscriptions."""
+        return None if self._feed is None else self._feed.connection
 
     def _begin_turn(self) -> None:
         """What need not be done for every call of one turn of the event loop."""
@@ -256,7 +267,7 @@ class Core(Shared):
     def others(self) -> list[Connection]:
         """Return the leased connections that are authenticated as the shared one is."""
         others = self._leasing.authenticated()
-        feed = self._feed.connection
+        feed = self._subscribed()
         if feed is not None and feed.ready.protocol == 3:  # in RESP2 one that is subscribed takes no AUTH
             others.append(feed)
         return others
@@ -279,7 +290,7 @@ class Core(Shared):
     def connected(self) -> bool:
         """Whether a connection stands: shared, leased or subscribed."""
         return not self._forked and bool(
-            self._connection is not None or self._feed.connection is not None or self._leasing.connections()
+            self._connection is not None or self._subscribed() is not None or self._leasing.connections()
         )
 
     @property
@@ -319,11 +330,14 @@ class Core(Shared):
     def _drop(self) -> None:
         """Let go of what belongs to an event loop that is closed."""
         self._rotation.stop()
-        for connection in (*self._leasing.abandon(), *self._feed.abandon(), *self._connections()):
+        for connection in (*self._leasing.abandon(), *self._unsubscribed(), *self._connections()):
             connection.forget()
         self._loop = None
         self._thread = 0
         self._empty()
+
+    def _unsubscribed(self) -> list[Connection]:
+        return [] if self._feed is None else self._feed.abandon()
 
     # Closing.
 
@@ -340,6 +354,9 @@ class Core(Shared):
             if self._loop is not None:
                 self._closing = self._spawn(self._close())
         if self._closing is not None:
+            me = asyncio.current_task()
+            if me is not None:
+                self._tasks.discard(me)  # a listener that closes its client is not cancelled by that
             await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
@@ -350,14 +367,15 @@ class Core(Shared):
         self._rotation.stop()
         self._refusals.go_on()
         self.refuse(NotSent(CLOSED))
-        self._feed.close()
+        if self._feed is not None:
+            self._feed.close()
         pending: list[Call] = self._leasing.close()
         own = self._connections()
         for connection in own:
             pending += [call for call in connection.session.waiting if not call.done()]
         if pending:
             await asyncio.wait([call.future for call in pending], timeout=_CLOSING)
-        ending = [*self._leasing.abandon(), *self._feed.abandon(), *own]
+        ending = [*self._leasing.abandon(), *self._unsubscribed(), *own]
         for each in ending:
             each.abort()
         others = self._tasks - {asyncio.current_task()}

@@ -11,6 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from time import monotonic
 from typing import Final
 
@@ -120,7 +121,7 @@ class Leases:
         bounds: Bounds,
         address: str,
         dial: Callable[[], Awaitable[Connection]],
-        check: Callable[[Connection], Awaitable[bool]] | None = None,
+        check: Callable[[Connection, float], Awaitable[bool]] | None = None,
     ) -> None:
         """Begin with none.
 
@@ -128,7 +129,7 @@ class Leases:
             bounds: how many there may be.
             address: the server's, for errors.
             dial: makes a connection; it is awaited in the task of the one that asks.
-            check: says whether a connection that was idle for ``SURE`` seconds still stands.
+            check: says within some seconds whether a connection that was idle for ``SURE`` seconds still stands.
         """
         self._check = check
         self._bounds = bounds
@@ -183,20 +184,20 @@ class Leases:
         else:
             self._used += 1
         try:
-            connection = await self._take_idle()
+            end = inf if limit is None else begin + limit
+            connection = await self._take_idle(end)
             if connection is None:
-                left = None if limit is None else max(0.0, limit - (monotonic() - begin))
-                connection = await self.dial(command, left)
+                connection = await self.dial(command, limit, max(0.0, end - monotonic()))
         except BaseException:
             self._free()
             self.on_missing()
             raise
         return Lease(self, connection)
 
-    async def dial(self, command: str, limit: float | None) -> Connection:
-        """Make a connection. Its errors are the command's own: nothing of it was sent."""
+    async def dial(self, command: str, limit: float | None, left: float = inf) -> Connection:
+        """Make a connection, within the ``left`` of ``limit``. Its errors are the command's own: nothing of it was sent."""
         reason: RedisError
-        limited = asyncio.timeout(limit)
+        limited = asyncio.timeout(None if limit is None else min(limit, left))
         try:
             async with limited:
                 connection = await self._dial()
@@ -277,11 +278,16 @@ class Leases:
             self._timer = None
         return idle
 
-    async def _take_idle(self) -> Connection | None:
-        while self._idle:
+    async def _take_idle(self, end: float) -> Connection | None:
+        """Return an idle connection that stands; None where there is none, or none answered until ``end``."""
+        while self._idle and monotonic() < end:
             since, connection = self._idle.pop()  # the one used last is the surest to stand
             try:
-                sure = self._check is None or monotonic() - since < SURE or await self._check(connection)
+                sure = (
+                    self._check is None
+                    or monotonic() - since < SURE
+                    or await self._check(connection, end - monotonic())
+                )
             except BaseException:
                 self.drop(connection)
                 raise

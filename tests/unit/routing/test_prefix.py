@@ -88,6 +88,17 @@ def test_what_is_no_key(key: Any) -> None:
         ("XREAD", {"p:s": [["1-0", ["f", "v"]]]}, {"s": [["1-0", ["f", "v"]]]}),
         ("XREAD", [["p:s", []]], [["s", []]]),
         ("XREAD", None, None),
+        (
+            "TS.INFO",
+            [b"sourceKey", b"p:s", b"rules", [[b"p:d", 10, b"AVG", 0]]],
+            [b"sourceKey", b"s", b"rules", [[b"d", 10, b"AVG", 0]]],
+        ),
+        (
+            "TS.INFO",
+            {"sourceKey": None, "rules": {"p:d": [10, "AVG", 0]}, "labels": {"p:l": "p:v"}},
+            {"sourceKey": None, "rules": {"d": [10, "AVG", 0]}, "labels": {"p:l": "p:v"}},
+        ),
+        ("TS.INFO", ["rules"], ["rules"]),
         ("KEYS", 7, 7),
         ("SCAN", ["0"], ["0"]),
     ],
