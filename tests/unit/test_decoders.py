@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 import copy
 import inspect
-import os
 import math
+import os
 import pickle
 import subprocess
 import sys
