@@ -26,8 +26,8 @@ MODE: Final = Mode(line_length=120, target_versions={TargetVersion.PY311})
 RESERVED: Final = frozenset(
     {
         "aclose", "batch", "binary", "close", "connection", "consumer", "dedicated", "evalsha_or_eval", "execute",
-        "from_url", "hscan_iter", "library", "lock", "on", "pipeline", "reauthenticate", "register_script", "release",
-        "scan_iter", "script", "sscan_iter",
+        "from_url", "hscan_iter", "library", "lock", "monitor", "on", "pipeline", "reauthenticate", "register_script",
+        "release", "scan_iter", "script", "sscan_iter",
         "subscribe", "text", "transaction", "using", "watch_transaction", "zscan_iter",
     }
 )  # fmt: skip

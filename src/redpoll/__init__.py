@@ -23,6 +23,7 @@ from .errors import (
     PoolTimeout,
     ProtocolViolation,
     RedisError,
+    ScanInterrupted,
     ServerError,
     TransactionBroken,
     UsageError,
@@ -45,16 +46,20 @@ from .versions import supports
 if TYPE_CHECKING:
     from .functions import Function, Library
     from .lock import Lock
+    from .monitoring import MonitorLine
     from .pool import Pool, PoolStats
     from .pubsub import Gap, GapSubscription, KeyEvent, Message, Subscription, keyevent, keyspace
     from .scripting import Script
+    from .streams import Consumer, StreamEntry
 
 _LATE: Final = {
     "functions": ("Function", "Library"),
     "lock": ("Lock",),
+    "monitoring": ("MonitorLine",),
     "pool": ("Pool", "PoolStats"),
     "pubsub": ("Gap", "GapSubscription", "KeyEvent", "Message", "Subscription", "keyevent", "keyspace"),
     "scripting": ("Script",),
+    "streams": ("Consumer", "StreamEntry"),
 }
 """Modules that are imported with the first use of one of their names, so that a program pays for what it uses."""
 
@@ -69,6 +74,7 @@ __all__ = [
     "CommandTimeout",
     "ConnectionFailed",
     "ConnectionLost",
+    "Consumer",
     "Credentials",
     "DecodeFailed",
     "Dedicated",
@@ -83,6 +89,7 @@ __all__ = [
     "LockLost",
     "Message",
     "Middleware",
+    "MonitorLine",
     "NotSent",
     "Observer",
     "Options",
@@ -98,9 +105,11 @@ __all__ = [
     "Redis",
     "RedisError",
     "RotatingCredentials",
+    "ScanInterrupted",
     "Script",
     "ServerError",
     "Spec",
+    "StreamEntry",
     "Subscription",
     "Transaction",
     "TransactionBroken",

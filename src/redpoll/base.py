@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, Self, cast, ove
 from typing_extensions import TypeVar, override
 
 from .checks import key_prefix as checked_prefix
-from .commands import Commands
 from .errors import UsageError
 from .events import Facts
 from .faces import Queued
@@ -23,6 +22,7 @@ from .pipeline import Pipeline
 from .routing.link import Link
 from .routing.prefix import UNKNOWN, Prefix, is_known, prefix_of
 from .routing.raw import classify
+from .scanning import ScanIterators
 from .shapes import decoded
 from .spec import Spec
 from .transaction import Transaction
@@ -62,7 +62,7 @@ class Owner:
             warnings.warn(message, ResourceWarning, source=self, stacklevel=2)
 
 
-class Client(Commands[S], Generic[S]):
+class Client(ScanIterators[S], Generic[S]):
     """The typed commands, and what all clients have in common."""
 
     __slots__ = ("__weakref__", "_core", "_owner", "_prefix", "_replay", "_text", "_timeout")
@@ -393,6 +393,7 @@ class Client(Commands[S], Generic[S]):
             view._prefix = prefix_of(checked_prefix("prefix", prefix))
         return view
 
+    @override
     def _view(self, text: bool, timeout: float | None, replay: bool) -> Self:
         view = type(self).__new__(type(self))
         if hasattr(self, "__dict__"):  # a subclass's own attributes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast, overload
 
 from typing_extensions import Unpack
@@ -14,11 +14,13 @@ from .options import DEFAULT_PORT, Options, Settings, parse_url, settings
 from .routing.prefix import prefix_of
 from .routing.standalone import Core
 from .transaction import Transaction
-from .types import Key, Many, S
+from .types import Key, Many, S, Value
 
 if TYPE_CHECKING:  # imported with the first use, so that a program pays for what it uses
+    from .monitoring import MonitorLine
     from .pubsub import Gap, Gaps, GapSubscription, Subscription
     from .routing.inbox import Overflow
+    from .streams import Consumer
 
 T = TypeVar("T")
 
@@ -132,6 +134,76 @@ class Redis(Client[S], Generic[S]):
             UsageError: the client has neither a password nor a provider.
         """
         await cast("Core", self._core).reauthenticate()
+
+    def consumer(
+        self,
+        streams: Key | Many[Key],
+        group: Value,
+        name: Value,
+        *,
+        start: Value = "0",
+        count: int = 10,
+        block: float = 5.0,
+        min_idle: float = 60.0,
+        claim_interval: float | None = None,
+        max_deliveries: int | None = None,
+        dead_letter: Key | None = None,
+    ) -> Consumer[S]:
+        """Consume streams as a member of a group: ``async for entry in r.consumer("orders", group="g", name="c1")``.
+
+        Group and streams are made where they are missing. See ``Consumer`` for how entries come, and what it survives.
+
+        Args:
+            streams: the stream's key, or several streams' keys.
+            group: the group, of the same name in each stream.
+            name: the consumer, as one of the group; no two that run at a time may have the same name.
+            start: the id after which a group begins that is made here: ``"0"`` for all entries, ``"$"`` for those to come.
+            count: how many entries are fetched at a time from each stream. A fetched one counts as delivered.
+            block: seconds to wait for entries in one command.
+            min_idle: seconds after which an entry that nobody acknowledged is delivered again, to any consumer.
+            claim_interval: seconds between two looks for such entries; None for half of ``min_idle``.
+            max_deliveries: how often an entry is delivered before it goes to ``dead_letter``; None for no limit.
+            dead_letter: the stream for such entries: their fields, and ``redpoll:stream``, ``redpoll:id``,
+                ``redpoll:group`` and ``redpoll:deliveries``.
+
+        Raises:
+            UsageError: an option is out of its limits.
+        """
+        from .streams import Consumer
+        from .streams.entries import plan
+        from .streams.membership import Membership
+
+        asked = plan(
+            streams,
+            group,
+            name,
+            start=start,
+            count=count,
+            block=block,
+            min_idle=min_idle,
+            claim_interval=claim_interval,
+            max_deliveries=max_deliveries,
+            dead_letter=dead_letter,
+        )
+        commands, safe = self._view(False, self._timeout, self._replay), self._view(False, self._timeout, True)
+        membership = Membership(cast("Redis[bytes]", commands), cast("Redis[bytes]", safe), asked)
+        return Consumer(self._core, membership, self._text)
+
+    def monitor(self) -> AsyncGenerator[MonitorLine[S]]:
+        """Iterate over all commands that the server runs: ``async for line in r.monitor(): print(line.words)``.
+
+        For debugging: it costs the server a good part of its speed. It has a connection of its own until the iterator is
+        left or closed, and ends when the client is closed. The PINGs by which a silent connection is checked show up.
+
+        Raises:
+            NoPermission: the user may not.
+            PoolTimeout: ``max_leased`` connections were in use, for as long as a command of this client may take.
+            Overloaded: lines came faster than they were taken, and too many waited.
+            OutcomeUnknown: the connection was lost.
+        """
+        from .monitoring import monitored
+
+        return monitored(cast("Core", self._core), self._text, self._timeout)
 
     def dedicated(self) -> Dedicated[S]:
         """Lease a connection of one's own: ``async with r.dedicated() as c: await c.watch("balance")``.

@@ -18,6 +18,7 @@
     ├── TransactionBroken          MULTI/EXEC does not work on this connection
     ├── WatchConflict              a watched key changed
     ├── LockLost                   a lock is no longer its holder's
+    ├── ScanInterrupted            another server took the place of the one that a scan went over
     ├── PartialOutcome             a command split over several nodes succeeded on some of them only
     └── ServerError                the server's own error reply, by its code: WrongType, ReadOnly, OutOfMemory …
 
@@ -197,6 +198,12 @@ class LockLost(RedisError):
 
 class PartialOutcome(RedisError):
     """A command that was split over several nodes succeeded on some of them only."""
+
+
+class ScanInterrupted(RedisError):
+    """A scan cannot go on: the server that gave its cursor was replaced or restarted, and another one's keys differ."""
+
+    default_outcome: ClassVar[Outcome] = "not_run"
 
 
 class ServerError(RedisError):

@@ -95,6 +95,22 @@ def test_transactions(server: EmbeddedServer) -> None:
     ]
 
 
+def test_scanning(server: EmbeddedServer) -> None:
+    printed = example("examples/scan.py", server.url()).splitlines()
+    assert printed[0] == "1000 users"
+    assert printed[-1] == "0 keys left"
+
+
+def test_consuming_streams(server: EmbeddedServer) -> None:
+    printed = example("examples/streams.py", server.url()).splitlines()
+    assert printed == [
+        "ann dies with order 0",
+        "bo cooked 19 orders, ann's too",
+        "failed: 7",
+        "0 pending",
+    ]
+
+
 def test_the_demo_keeps_its_promises() -> None:
     assert example("examples/demo.py", "--keep").endswith("\nAll as promised.\n")
 

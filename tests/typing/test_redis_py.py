@@ -158,14 +158,14 @@ DIFFERS: dict[tuple[str, str], str] = {
     ("xreadgroup", "max_count"): "maxcount, as its token",
     ("xreadgroup", "max_size"): "maxsize, as its token",
     ("xreadgroup", "claim_min_idle_time"): "claim, as its token",
+    ("scan_iter", "_type"): "type, as SCAN's own method has it",
+    ("hscan_iter", "no_values"): "novalues, as its token",
     ("pipeline", "transaction"): "pipeline() is no transaction; transaction() is one",
 }
 """Options that are not taken under redis-py's name, and what to write instead."""
 
 ABSENT: dict[str, str] = {
     "pubsub": "subscribe() gives an iterator of messages",
-    "scan_iter": "not part of the client yet",
-    "hscan_iter": "not part of the client yet",
 }
 """Methods of redis-py's client that this one does not have, and why."""
 

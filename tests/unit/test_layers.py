@@ -32,7 +32,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("commands",),  # generated: rests on L0 and L1 only
     ("queued", "versions"),  # L4
     ("pipeline",),
-    ("transaction", "scripting", "pubsub", "streams", "caching"),
+    ("transaction", "scripting", "pubsub", "streams", "scanning", "monitoring", "caching"),
     ("functions", "lock"),  # of scripts
     ("telemetry",),
     ("base",),  # L5

@@ -3,7 +3,7 @@
 There are these kinds. A ``Call`` takes one reply. A ``Group`` takes n replies as one whole: a pipeline's chunk. A
 ``Transaction`` is such a group from MULTI to EXEC, and a ``Probe`` the one that proves that these work. A ``Change`` of
 subscriptions takes the pushes that confirm it, or an error in their place, and ends on the reply of the PING that was
-sent right behind it.
+sent right behind it. A ``Feed`` takes every reply from its own on: MONITOR's.
 
 Cancelling the future abandons the call: where it was given to a connection its replies are still read, and dropped. The
 future is asyncio's own class, not one derived from it: a task resumes from that one alone without a detour, which is
@@ -19,7 +19,7 @@ from typing import Any, Final
 from hiredis import ReplyError
 from typing_extensions import override
 
-from redpoll.errors import RedisError
+from redpoll.errors import RedisError, server_error
 from redpoll.spec import Spec
 
 NOT_TEXT: Final = "the reply is not UTF-8 text; read it through the client's `binary` view"
@@ -231,6 +231,36 @@ class Change(Call):
         """Forget what was confirmed, as the change is sent anew."""
         self.confirmed = []
         self.refused = None
+
+
+class Feed(Call):
+    """A command whose replies do not end. It ends with an error, or with its connection.
+
+    Attributes:
+        on_reply: gets each reply behind the first one, an error as hiredis' ``ReplyError``.
+    """
+
+    __slots__ = ("_started", "on_reply")
+
+    on_reply: Callable[[Any], None]
+
+    def fill_feed(self, on_reply: Callable[[Any], None]) -> None:
+        """Set the fields that a feed has beside a call's."""
+        self.on_reply = on_reply
+        self._started = False
+
+    @override
+    def take(self, reply: Any) -> bool:
+        """Take a reply; True where the command itself was refused."""
+        if self._started:
+            self.on_reply(reply)
+            return False
+        if reply.__class__ is ReplyError:
+            reply = server_error(str(reply), command=self.spec.name)
+        if isinstance(reply, RedisError):
+            return super().take(reply)
+        self._started = True
+        return False
 
 
 def as_bytes(word: Any) -> bytes:

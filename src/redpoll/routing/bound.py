@@ -32,7 +32,7 @@ from redpoll.errors import (
     WrongLoop,
 )
 from redpoll.options import Settings
-from redpoll.protocol.calls import Call, Group, Probe, Transaction
+from redpoll.protocol.calls import Call, Feed, Group, Probe, Transaction
 from redpoll.protocol.encode import encode
 from redpoll.shapes import decoded
 from redpoll.spec import Spec, token_of
@@ -233,6 +233,32 @@ class Bound(Outbox):
         self._put(group, timeout)
         return group
 
+    def feed(self, spec: Spec[Any], words: tuple[Arg, ...], on_reply: Callable[[bytes], None]) -> asyncio.Future[Any]:
+        """Send a command that turns the connection into a feed; nothing else may be sent on it then.
+
+        Args:
+            spec: the command's facts.
+            words: the command.
+            on_reply: gets each reply behind the first that begins with a digit, as MONITOR's do. Others answer PINGs.
+
+        Returns:
+            What ends with the feed: with the error reply or the loss that ended it, cancelled as the client is closed.
+        """
+
+        def take(reply: Any) -> None:
+            if isinstance(reply, bytes) and reply[:1].isdigit():
+                on_reply(reply)
+            elif self._connection is not None and len(self._connection.session.waiting) > 1:
+                del self._connection.session.waiting[1]  # a PING's answer, which came here
+
+        loop = self._check(spec.name)
+        self.taint(spec.name)
+        feed = Feed()
+        feed.fill(loop, spec, encode(spec.name, words), text=False)
+        feed.fill_feed(take)
+        self._put(feed, None)
+        return feed.future
+
     async def lease(
         self, spec: Spec[Any], words: tuple[Arg, ...], text: bool, limit: float | None, replay: bool
     ) -> Any:
@@ -353,9 +379,12 @@ class Bound(Outbox):
         self._end_queue("the connection was handed over before the command was sent")
 
     def close(self) -> None:
-        """Refuse commands from now on, as the client is closed. What is in flight goes on."""
+        """Refuse commands from now on, as the client is closed. What is in flight goes on, but for a feed."""
         self._gone = ClientClosed, "the client was closed"
         self._end_queue("the client was closed")
+        for call in self.calls():
+            if isinstance(call, Feed):
+                call.future.cancel()
 
     def break_off(self, why: str) -> None:
         """Close the connection."""

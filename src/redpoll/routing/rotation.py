@@ -31,7 +31,8 @@ _AGAIN: Final = 1.0  # seconds until another try to replace an old connection
 class Owner(Protocol):
     """Whose connections are kept up to date."""
 
-    def current(self) -> Connection | None:
+    @property
+    def connection(self) -> Connection | None:
         """Return the shared connection."""
         ...
 
@@ -74,12 +75,12 @@ class Rotation:
 
     def due(self, _now: float) -> float | None:
         """Return when the shared connection is too old."""
-        connection = self._owner.current()
+        connection = self._owner.connection
         return None if connection is None or connection.expires == inf else connection.expires
 
     def wake(self, now: float) -> None:
         """Have it replaced, if it is."""
-        connection = self._owner.current()
+        connection = self._owner.connection
         if connection is not None and now >= connection.expires:
             connection.expires = now + _AGAIN  # where that fails
             self._owner.replace()
@@ -124,7 +125,7 @@ class Rotation:
                 return credentials
             for each in self._owner.others():
                 self._spawn(self._authenticate(each, credentials))
-            current = self._owner.current()
+            current = self._owner.connection
             return None if current is None else await self._authenticate(current, credentials)
 
     def took(self, connection: Connection) -> None:

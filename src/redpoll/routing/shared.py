@@ -312,10 +312,6 @@ class Shared(Outbox):
             self._redialling = self._spawn(self._redial())
             self._redialling.add_done_callback(self._let_writes_go)
 
-    def current(self) -> Connection | None:
-        """Return the connection that calls are sent on."""
-        return self._connection
-
     def others(self) -> list[Connection]:
         """Return the other connections that are authenticated as this one is."""
         return []

@@ -72,6 +72,7 @@ class Connection(asyncio.Protocol):
         on_resume: called when it may be written to again.
         on_lost: called once, with the calls that still wait and the reason.
         scripts: the digests of the scripts that the server behind it has said to have loaded.
+        server: tells this run of the server from every other; None until somebody asked (``routing.identity``).
     """
 
     __slots__ = (
@@ -93,6 +94,7 @@ class Connection(asyncio.Protocol):
         "paused",
         "ready",
         "scripts",
+        "server",
         "session",
         "transactions",
     )
@@ -106,6 +108,7 @@ class Connection(asyncio.Protocol):
         self.lost: bool = False
         self.hung_up: bool = False
         self.ready: Ready = Ready(2, {})
+        self.server: object | None = None
         self.asked: float = monotonic()
         age = settings.max_connection_age
         self.expires: float = inf if age is None else self.asked + age * random.uniform(_YOUNGEST, 1.0)

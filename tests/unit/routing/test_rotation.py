@@ -71,7 +71,7 @@ async def test_a_loss_meanwhile_is_nothing_to_tell(network: Network) -> None:
 async def test_an_old_connection_is_replaced(network: Network, monkeypatch: pytest.MonkeyPatch, fails: int) -> None:
     heard: list[Exception] = []
     core = await connected(network, max_connection_age=3600.0, on_error=heard.append)
-    old, transport = core.current(), network.last
+    old, transport = core.connection, network.last
     assert old is not None
     assert 2880 <= old.expires - old.asked <= 3600
     network.failures = [ConnectionFailed("no")] * fails
@@ -85,11 +85,11 @@ async def test_an_old_connection_is_replaced(network: Network, monkeypatch: pyte
     assert network.dials == 2
     assert len(heard) == fails
     if fails:
-        assert core.current() is old
+        assert core.connection is old
         assert core._rotation.due(at) == at + 1
         core._rotation.wake(at + 1)
         await turns()
-    assert core.current() is not old
+    assert core.connection is not old
     assert not transport.closed
     transport.protocol.data_received(b":1\r\n")
     assert await in_flight == 1
@@ -100,6 +100,6 @@ async def test_an_old_connection_is_replaced(network: Network, monkeypatch: pyte
 async def test_what_does_not_ask_costs_nothing(network: Network) -> None:
     core = await connected(network)
     assert core._rotation.due(0.0) is None
-    current: Any = core.current()
+    current: Any = core.connection
     assert not current.paused
     await core.aclose()
