@@ -65,7 +65,7 @@ class Options(TypedDict, total=False):
             once; no command is lost by that. None, as by default, for never.
         health_check: seconds of silence after which a connection is checked by a PING; 5 by default, None for never.
         reconnect: when to dial again: a ``Reconnect``, True (as by default) for the usual one, or False: a client whose
-            connection was lost stays without.
+            shared connection was lost stays without it. Connections that are leased are made when they are asked for.
         reconnect_on_error: on which refusals to dial anew and try again there: codes, or a function of the error; by
             default READONLY, as a server says that is not the primary any more.
         offline: what calls do while there is no connection: ``"wait"`` (default) for one within their time, or

@@ -90,7 +90,7 @@ class Contexts:
         except _Unusable as error:
             wrong = str(error)
         else:
-            if self._made.verify_mode is not ssl.CERT_REQUIRED:
+            if self._made.verify_mode is not ssl.CERT_REQUIRED or not self._made.check_hostname:
                 _warn()
             return
         raise UsageError(wrong)
