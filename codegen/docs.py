@@ -10,51 +10,60 @@ from typing import Final
 from .ir import Case, Param
 from .spec import Argument, Command
 
-_PHRASES: Final = {
-    "Key": "a key, as text or bytes.",
-    "Pattern": "a glob-style pattern, as text or bytes.",
-    "Value": "text, bytes or a number.",
-    "int": "a whole number.",
-    "float": "a number.",
-    "bool": "off by default.",
-    "Unit": '``"M"``, ``"KM"``, ``"FT"`` or ``"MI"``, in either case.',
-    "Seconds": "whole seconds, or a timedelta.",
-    "Milliseconds": "whole milliseconds, or a timedelta.",
-    "UnixSeconds": "seconds since 1970, or a datetime.",
-    "UnixMilliseconds": "milliseconds since 1970, or a datetime.",
-    "BitGet | BitSet | BitIncrBy": "``BitGet``, ``BitSet`` and ``BitIncrBy`` of ``redpoll.values``, in the order they run.",
-    "Many[Key] | int": "the keys; or their number, where keys and arguments follow one by one.",
-    "Many[Value] | Value": "the arguments; behind a number of keys, the first that follows it.",
-    "Many[float] | bytes | bytearray | memoryview": "numbers, or their bytes as 32-bit floats.",
-    "Many[float] | bytes | bytearray | memoryview | str": "numbers, their bytes as 32-bit floats, or an element.",
-    "Pattern | Many[Pattern]": "one glob-style pattern, or several.",
-    "int | Many[int]": "a whole number, or several.",
-    "Field | Many[Field]": "``TextField`` or another field of ``redpoll.search``, or several.",
-    "IndexDefinition": "``IndexDefinition`` of ``redpoll.search``: which documents the index covers.",
-    "Value | Query": "text in the language of queries, or a ``Query`` of ``redpoll.search``, which holds its own options.",
-    "Value | AggregateRequest": "text in the language of queries, or an ``AggregateRequest`` of ``redpoll.search``.",
-    "HybridQuery": "``HybridQuery`` of ``redpoll.search``.",
-    "Query | AggregateRequest | HybridQuery": "one of these, of ``redpoll.search``.",
-    "Step": "``Load``, ``GroupBy``, ``SortBy``, ``Apply``, ``Filter`` or ``Limit`` of ``redpoll.search``, in their order.",
-    "Cursor": "``Cursor`` of ``redpoll.search``: rows come in parts.",
-    "SortKey": "a field, or ``Asc`` or ``Desc`` of one.",
-    "BitGet": "``BitGet`` of ``redpoll.values``.",
-    "GrepExact | GrepMatch | GrepGlob | GrepRe": "``GrepExact`` and its kind, of ``redpoll.values``.",
-    "Timestamp": 'milliseconds since 1970, a datetime, or one of the server\'s words, such as ``"*"``, ``"-"``, ``"+"``.',
-    "tuple[Value, Aggregator]": "a label, and how the series that share its value become one.",
-    "Aggregator": '``Aggregator`` of ``redpoll.types``, such as ``"avg"``.',
-    "Many[Aggregator]": 'several, such as ``("min", "max")``; each sample then has one value for each.',
-    "Aggregator | Many[str]": 'one for all series, or a list of one a series, where ``"min,max"`` gives two values.',
-    "Value | Many[Value]": "texts, or collections of them.",
-    "object": "any value, sent as JSON text; ``RawJSON`` of ``redpoll.values`` for text that is JSON already.",
-    "Many[tuple[Key, DocumentPath, object]]": "tuples of key, path and value.",
-    "Many[tuple[Key, Timestamp, float]]": "tuples of key, timestamp (as in ``ts_add``) and value.",
-    "DocumentPath": "what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.",
-    "Dumps": "turns the value into JSON text; the standard ``json.dumps`` by default.",
-    "Loads": "turns JSON text into a value; the standard ``json.loads`` by default.",
-    "bytes | bytearray | memoryview": "bytes.",
-    "ScoreBound": 'a score, ``"(1.5"`` for an exclusive one, ``"-inf"`` or ``"+inf"``.',
+_STOPGAPS: Final = {
+    "Key": "a key, as text or bytes",
+    "Pattern": "a glob-style pattern, as text or bytes",
+    "Value": "text, bytes or a number",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "off by default",
+    "Pattern | Many[Pattern]": "one glob-style pattern, or several",
+    "int | Many[int]": "a whole number, or several",
+    "Value | Many[Value]": "texts, or collections of them",
+    "bytes | bytearray | memoryview": "bytes",
 }
+"""What is said of a parameter where there is nothing else to say: no more than its type."""
+
+_FORMS: Final = {
+    "Unit": '``"M"``, ``"KM"``, ``"FT"`` or ``"MI"``, in either case',
+    "Seconds": "in whole seconds or as a timedelta",
+    "Milliseconds": "in whole milliseconds or as a timedelta",
+    "UnixSeconds": "in seconds since 1970 or as a datetime",
+    "UnixMilliseconds": "in milliseconds since 1970 or as a datetime",
+    "Timestamp": 'milliseconds since 1970, a datetime, or one of the server\'s words, such as ``"*"``, ``"-"``, ``"+"``',
+    "Aggregator": '``Aggregator`` of ``redpoll.types``, such as ``"avg"``',
+    "ScoreBound": 'a number, ``"(1.5"`` for an exclusive one, ``"-inf"`` or ``"+inf"``',
+}
+"""What types take; it stands behind the parameter's phrase, or alone."""
+
+TELLING: Final = {
+    "BitGet | BitSet | BitIncrBy": "``BitGet``, ``BitSet`` and ``BitIncrBy`` of ``redpoll.values``, in the order they run",
+    "Many[Key] | int": "the keys; or their number, where keys and arguments follow one by one",
+    "Many[Value] | Value": "the arguments; behind a number of keys, the first that follows it",
+    "Many[float] | bytes | bytearray | memoryview": "numbers, or their bytes as 32-bit floats",
+    "Many[float] | bytes | bytearray | memoryview | str": "numbers, their bytes as 32-bit floats, or an element",
+    "Field | Many[Field]": "``TextField`` or another field of ``redpoll.search``, or several",
+    "IndexDefinition": "``IndexDefinition`` of ``redpoll.search``: which documents the index covers",
+    "Value | Query": "text in the language of queries, or a ``Query`` of ``redpoll.search``, which holds its own options",
+    "Value | AggregateRequest": "text in the language of queries, or an ``AggregateRequest`` of ``redpoll.search``",
+    "HybridQuery": "``HybridQuery`` of ``redpoll.search``",
+    "Query | AggregateRequest | HybridQuery": "one of these, of ``redpoll.search``",
+    "Step": "``Load``, ``GroupBy``, ``SortBy``, ``Apply``, ``Filter`` or ``Limit`` of ``redpoll.search``, in their order",
+    "Cursor": "``Cursor`` of ``redpoll.search``: rows come in parts",
+    "SortKey": "a field, or ``Asc`` or ``Desc`` of one",
+    "BitGet": "``BitGet`` of ``redpoll.values``",
+    "GrepExact | GrepMatch | GrepGlob | GrepRe": "``GrepExact`` and its kind, of ``redpoll.values``",
+    "tuple[Value, Aggregator]": "a label, and how the series that share its value become one",
+    "Many[Aggregator]": 'several, such as ``("min", "max")``; each sample then has one value for each',
+    "Aggregator | Many[str]": 'one for all series, or a list of one a series, where ``"min,max"`` gives two values',
+    "object": "any value, sent as JSON text; ``RawJSON`` of ``redpoll.values`` for text that is JSON already",
+    "Many[tuple[Key, DocumentPath, object]]": "tuples of key, path and value",
+    "Many[tuple[Key, Timestamp, float]]": "tuples of key, timestamp (as in ``ts_add``) and value",
+    "DocumentPath": "what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole",
+    "Dumps": "turns the value into JSON text; the standard ``json.dumps`` by default",
+    "Loads": "turns JSON text into a value; the standard ``json.loads`` by default",
+}
+"""What is said of parameters whose type tells what they are for."""
 
 _MODULE_SINCE: Final = {
     "ReJSON": "RedisJSON", "search": "RediSearch", "timeseries": "RedisTimeSeries", "bf": "RedisBloom",
@@ -64,8 +73,9 @@ _MODULE_SINCE: Final = {
 def docstring(
     command: Command,
     summary: str,
-    params: Sequence[Param],
+    params: Sequence[str],
     cases: Sequence[Case],
+    rules: Sequence[str] = (),
     note: str | None = None,
     *,
     page: bool = True,
@@ -75,15 +85,22 @@ def docstring(
     Args:
         command: the spec.
         summary: our sentence on it.
-        params: the method's parameters.
+        params: a line for each of the method's parameters.
         cases: what it returns.
+        rules: what the method checks.
         note: what stands at the end.
         page: the command has a page in its server's documentation.
     """
     lines = [summary, "", f"``{syntax(command)}``"]
     if params:
-        lines += ["", "Args:", *(f"    {param.name}: {_phrase(param)}" for param in params)]
+        lines += ["", "Args:", *(f"    {line}" for line in params)]
     lines += ["", "Returns:", *(f"    {line}" for line in _returns(cases))]
+    if rules:
+        lines += [
+            "",
+            "Raises:",
+            f"    UsageError: before anything is sent, where a rule is broken: {'; '.join(rules)}.",
+        ]
     end = [*_origin(command, page), *([note] if note else [])]
     lines += ["", *end] if end else []
     return escape("\n".join(lines))
@@ -95,28 +112,49 @@ def escape(text: str) -> str:
     return re.sub(r'"{3,}|"+\Z', lambda quotes: '\\"' * len(quotes[0]), text)
 
 
-def _phrase(param: Param) -> str:
-    phrase = _kind(param)
-    if param.token and param.is_flag:
-        phrase = f"add ``{param.token}``."
-    elif param.token and param.kind == "keyword":
-        phrase = f"``{param.token}``, {phrase}"
-    if param.since:
-        phrase += f" Since {param.since}."
-    return f"{phrase} Valkey only." if param.valkey_only else phrase
+def argument(param: Param, phrase: str | None) -> str:
+    """Return the line on a parameter.
+
+    Args:
+        param: the parameter.
+        phrase: what it is for; None where only its type tells.
+    """
+    text = phrase or TELLING.get(param.type)
+    form = _form(param)
+    if text is None:
+        text = f"any number of them: {form}" if param.kind == "var" else form
+        text = f"add ``{param.token}``" if param.token and param.is_flag else text
+    elif form != text and param.type in _FORMS:
+        head, *tail = text.split("; ", 1)
+        text = "; ".join([f"{head}{', ' if form.startswith('in ') else ': '}{form}", *tail])
+    if param.token and param.kind == "keyword" and (not param.is_flag if phrase is None else not _named(param)):
+        text = f"``{param.token}``, {text}"
+    if param.default not in (None, "None", "False", "()", '""'):
+        text += f"; {'on' if param.default == 'True' else f'``{param.default}``'} by default"
+    since = f" Since {param.since}." if param.since else ""
+    return f"{param.name}: {text}.{since}{' Valkey only.' if param.valkey_only else ''}"
 
 
-def _kind(param: Param) -> str:
+def stopgap(param: Param, phrase: str | None) -> bool:
+    """Tell whether the line on a parameter says no more than its type."""
+    return phrase is None and param.type not in TELLING
+
+
+def _named(param: Param) -> bool:
+    """Whether a parameter is called as its token."""
+    return param.name.rstrip("_").replace("_", "-").upper() == param.token.replace("_", "-").upper()
+
+
+def _form(param: Param) -> str:
     inner = param.type.removeprefix("Many[").removesuffix("]")
-    if param.kind == "var":
-        return f"any number of them: {_PHRASES.get(param.type, f'``{param.type}`` each.')}"
-    if param.type in _PHRASES:
-        return _PHRASES[param.type]
-    if isinstance(ast.parse(param.type, mode="eval").body, ast.BinOp):
-        return f"``{param.type}``."
+    known = {**_STOPGAPS, **_FORMS, **TELLING}
+    if param.type in known:
+        return known[param.type]
+    if param.kind == "var" or isinstance(ast.parse(param.type, mode="eval").body, ast.BinOp):
+        return f"``{param.type}``{' each' if param.kind == 'var' else ''}"
     if param.type.startswith("Many["):
-        return f"a collection: {_PHRASES.get(inner, f'``{inner}`` each.')}"
-    return "a mapping." if param.type.startswith("Pairs[") else f"``{param.type}``."
+        return f"a collection: {known.get(inner, f'``{inner}`` each')}"
+    return "a mapping" if param.type.startswith("Pairs[") else f"``{param.type}``"
 
 
 def _returns(cases: Sequence[Case]) -> list[str]:

@@ -16,7 +16,7 @@ import black
 from black.mode import Mode, TargetVersion
 from black.parsing import InvalidInput
 
-from . import docs, facts, ir, lower, naming, overlay, render, replies, since, spec, tested, writing
+from . import docs, facts, ir, lower, naming, overlay, phrases, refusals, render, replies, since, spec, tested, writing
 from .changes import difference
 from .fields import SpecError
 from .places import ROOT
@@ -201,16 +201,20 @@ def _method(command: spec.Command, entry: overlay.Entry, module: str, summary: s
         raise ir.LoweringError(f"parameter names that encoders use themselves: {', '.join(sorted(taken))}")
     cases = _cases(command, entry, {param.name for param in params})
     note = tested.note(command, aim.servers) if aim.redpoll else None
+    steps = _checked(command.name, entry, lowered)
+    body = tuple(entry.encode.strip("\n").split("\n")) if entry.encode else ()
+    told = [docs.argument(param, _phrase(command.name, module, param) if aim.redpoll else None) for param in params]
+    doc = docs.docstring(command, summary, told, cases, refusals.refusals(steps, body), note, page=aim.redpoll)
     method = ir.Method(
         command=command.name,
         name=entry.method or naming.method_name(command.name),
         module=module,
         params=params,
-        steps=_checked(command.name, entry, lowered),
+        steps=steps,
         cases=cases,
         facts=facts.facts(command, entry),
-        doc=docs.docstring(command, summary, params, cases, note, page=aim.redpoll),
-        body=tuple(entry.encode.strip("\n").split("\n")) if entry.encode else (),
+        doc=doc,
+        body=body,
         overloads=entry.overloads,
     )
     for name in (method.name, method.constant):
@@ -218,6 +222,12 @@ def _method(command: spec.Command, entry: overlay.Entry, module: str, summary: s
         if not name.isidentifier() or keyword.iskeyword(name) or name in USED:
             raise ir.LoweringError(f"neither a method nor a constant can be called {name!r}")
     return method
+
+
+def _phrase(command: str, module: str, param: ir.Param) -> str | None:
+    known = phrases.load()
+    place = known.place(command, module, param.name, general=param.type not in docs.TELLING)
+    return None if place is None else known.told[place]
 
 
 def _checked(command: str, entry: overlay.Entry, lowered: lower.Signature) -> tuple[ir.Step, ...]:

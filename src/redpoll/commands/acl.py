@@ -78,7 +78,7 @@ class AclCommands(AwaitedFace[S]):
         ``ACL CAT [category]``
 
         Args:
-            category: text, bytes or a number.
+            category: a category, whose commands to list; the categories where it is left out.
 
         Returns:
             ``list[str]``
@@ -95,10 +95,13 @@ class AclCommands(AwaitedFace[S]):
         ``ACL DELUSER username [username ...]``
 
         Args:
-            usernames: any number of them: text, bytes or a number.
+            usernames: the names of users.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: usernames needs at least one element.
 
         Complexity: O(1).
         Since Redis 6.0.0, Valkey 6.0.0.
@@ -112,9 +115,9 @@ class AclCommands(AwaitedFace[S]):
         ``ACL DRYRUN username command [arg [arg ...]]``
 
         Args:
-            username: text, bytes or a number.
-            command: text, bytes or a number.
-            args: any number of them: text, bytes or a number.
+            username: the name of a user.
+            command: the command's name.
+            args: the command's arguments, one by one.
 
         Returns:
             ``str``
@@ -131,7 +134,7 @@ class AclCommands(AwaitedFace[S]):
         ``ACL GENPASS [bits]``
 
         Args:
-            bits: a whole number.
+            bits: how many random bits, 1 to 4096; 256 where it is left out.
 
         Returns:
             ``str``
@@ -148,7 +151,7 @@ class AclCommands(AwaitedFace[S]):
         ``ACL GETUSER username``
 
         Args:
-            username: text, bytes or a number.
+            username: the name of a user.
 
         Returns:
             ``AclUser | None``
@@ -216,12 +219,15 @@ class AclCommands(AwaitedFace[S]):
         ``ACL LOG [count|RESET]``
 
         Args:
-            count: a whole number.
-            reset: add ``RESET``.
+            count: how many entries to give at most; 10 where it is left out.
+            reset: empty the log.
 
         Returns:
             ``bool`` with ``reset``;
             else ``list[AclLogEntry]``.
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of count, reset.
 
         Complexity: O(N).
         Since Redis 6.0.0, Valkey 6.0.0.
@@ -252,8 +258,8 @@ class AclCommands(AwaitedFace[S]):
         ``ACL SETUSER username [rule [rule ...]]``
 
         Args:
-            username: text, bytes or a number.
-            rules: any number of them: text, bytes or a number.
+            username: the name of a user.
+            rules: the rules to add, in this order, such as ``on``, ``>password``, ``~key:*`` or ``+@read``.
 
         Returns:
             ``bool``

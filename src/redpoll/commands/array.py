@@ -184,7 +184,7 @@ class ArrayCommands(AwaitedFace[S]):
         ``ARCOUNT key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the array's key.
 
         Returns:
             ``int``
@@ -202,11 +202,14 @@ class ArrayCommands(AwaitedFace[S]):
         ``ARDEL key index [index ...]``
 
         Args:
-            key: a key, as text or bytes.
-            indexes: any number of them: a whole number.
+            key: the array's key.
+            indexes: the positions, from 0.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: indexes needs at least one element.
 
         Complexity: O(N).
         Since Redis 8.8.0.
@@ -221,11 +224,14 @@ class ArrayCommands(AwaitedFace[S]):
         ``ARDELRANGE key start end [start end ...]``
 
         Args:
-            key: a key, as text or bytes.
-            ranges: any number of them: ``tuple[int, int]`` each.
+            key: the array's key.
+            ranges: tuples of the first and the last position.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: ranges needs at least one element.
 
         Since Redis 8.8.0.
         See https://redis.io/docs/latest/commands/ardelrange/
@@ -239,8 +245,8 @@ class ArrayCommands(AwaitedFace[S]):
         ``ARGET key index``
 
         Args:
-            key: a key, as text or bytes.
-            index: a whole number.
+            key: the array's key.
+            index: the position, from 0.
 
         Returns:
             ``S | None``
@@ -258,9 +264,9 @@ class ArrayCommands(AwaitedFace[S]):
         ``ARGETRANGE key start end``
 
         Args:
-            key: a key, as text or bytes.
-            start: a whole number.
-            end: a whole number.
+            key: the array's key.
+            start: the first position.
+            end: the last position, which is included.
 
         Returns:
             ``list[S | None]``
@@ -331,18 +337,21 @@ class ArrayCommands(AwaitedFace[S]):
         ``ARGREP key start end <EXACT string|MATCH string|GLOB pattern|RE pattern> [<EXACT string|MATCH string|GLOB pattern|RE pattern> ...] [<AND|OR|LIMIT limit|WITHVALUES|NOCASE> [<AND|OR|LIMIT limit|WITHVALUES|NOCASE> ...]]``
 
         Args:
-            key: a key, as text or bytes.
-            start: text, bytes or a number.
-            end: text, bytes or a number.
-            predicates: any number of them: ``GrepExact`` and its kind, of ``redpoll.values``.
-            combine: ``Literal['AND', 'OR']``.
-            limit: a whole number.
-            withvalues: off by default.
-            nocase: off by default.
+            key: the array's key.
+            start: the first position.
+            end: the last position, which is included.
+            predicates: ``GrepExact`` and its kind, of ``redpoll.values``.
+            combine: whether all predicates must hold, or one of them.
+            limit: how many results to give at most.
+            withvalues: give the values too.
+            nocase: take upper and lower case for the same.
 
         Returns:
             ``list[tuple[int, S]]`` with ``withvalues``;
             else ``list[int]``.
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: combine must be one of AND, OR.
 
         Complexity: O(P * C).
         Since Redis 8.8.0.
@@ -360,8 +369,8 @@ class ArrayCommands(AwaitedFace[S]):
         ``ARINFO key [FULL]``
 
         Args:
-            key: a key, as text or bytes.
-            full: add ``FULL``.
+            key: the array's key.
+            full: tell more, at more cost.
 
         Returns:
             ``ArrayInfo | None``
@@ -379,11 +388,14 @@ class ArrayCommands(AwaitedFace[S]):
         ``ARINSERT key value [value ...]``
 
         Args:
-            key: a key, as text or bytes.
-            values: any number of them: text, bytes or a number.
+            key: the array's key.
+            values: the values, in this order.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: values needs at least one element.
 
         Complexity: O(N).
         Since Redis 8.8.0.
@@ -398,9 +410,9 @@ class ArrayCommands(AwaitedFace[S]):
         ``ARLASTITEMS key count [REV]``
 
         Args:
-            key: a key, as text or bytes.
-            count: a whole number.
-            rev: add ``REV``.
+            key: the array's key.
+            count: how many elements to give.
+            rev: give the newest first.
 
         Returns:
             ``list[S | None]``
@@ -418,7 +430,7 @@ class ArrayCommands(AwaitedFace[S]):
         ``ARLEN key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the array's key.
 
         Returns:
             ``int``
@@ -436,11 +448,14 @@ class ArrayCommands(AwaitedFace[S]):
         ``ARMGET key index [index ...]``
 
         Args:
-            key: a key, as text or bytes.
-            indexes: any number of them: a whole number.
+            key: the array's key.
+            indexes: the positions, from 0.
 
         Returns:
             ``list[S | None]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: indexes needs at least one element.
 
         Complexity: O(N).
         Since Redis 8.8.0.
@@ -455,11 +470,14 @@ class ArrayCommands(AwaitedFace[S]):
         ``ARMSET key index value [index value ...]``
 
         Args:
-            key: a key, as text or bytes.
-            mapping: a mapping.
+            key: the array's key.
+            mapping: a mapping of positions to values.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: mapping must be a mapping; mapping needs at least one element.
 
         Complexity: O(N).
         Since Redis 8.8.0.
@@ -474,7 +492,7 @@ class ArrayCommands(AwaitedFace[S]):
         ``ARNEXT key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the array's key.
 
         Returns:
             ``int | None``
@@ -525,15 +543,18 @@ class ArrayCommands(AwaitedFace[S]):
         ``AROP key start end <SUM|MIN|MAX|AND|OR|XOR|MATCH value|USED>``
 
         Args:
-            key: a key, as text or bytes.
-            start: a whole number.
-            end: a whole number.
-            operation: ``Literal['SUM', 'MIN', 'MAX', 'AND', 'OR', 'XOR', 'USED']``.
-            match: text, bytes or a number.
+            key: the array's key.
+            start: the first position.
+            end: the last position, which is included.
+            operation: what to compute of the elements.
+            match: the value to count.
 
         Returns:
             ``int`` with ``match``;
             else ``int | float | None``.
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: operation must be one of SUM, MIN, MAX, AND, OR, XOR, USED; exactly one of operation, match.
 
         Complexity: O(P), O(|end-start|+1), O(N).
         Since Redis 8.8.0.
@@ -551,12 +572,15 @@ class ArrayCommands(AwaitedFace[S]):
         ``ARRING key size value [value ...]``
 
         Args:
-            key: a key, as text or bytes.
-            size: a whole number.
-            values: any number of them: text, bytes or a number.
+            key: the array's key.
+            size: how many elements the ring holds.
+            values: the values, in this order.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: values needs at least one element.
 
         Complexity: O(M), O(N+M).
         Since Redis 8.8.0.
@@ -571,10 +595,10 @@ class ArrayCommands(AwaitedFace[S]):
         ``ARSCAN key start end [LIMIT limit]``
 
         Args:
-            key: a key, as text or bytes.
-            start: a whole number.
-            end: a whole number.
-            limit: ``LIMIT``, a whole number.
+            key: the array's key.
+            start: the first position.
+            end: the last position, which is included.
+            limit: how many results to give at most.
 
         Returns:
             ``list[tuple[int, S]]``
@@ -592,8 +616,8 @@ class ArrayCommands(AwaitedFace[S]):
         ``ARSEEK key index``
 
         Args:
-            key: a key, as text or bytes.
-            index: a whole number.
+            key: the array's key.
+            index: the position, from 0.
 
         Returns:
             ``bool``
@@ -611,12 +635,15 @@ class ArrayCommands(AwaitedFace[S]):
         ``ARSET key index value [value ...]``
 
         Args:
-            key: a key, as text or bytes.
-            index: a whole number.
-            values: any number of them: text, bytes or a number.
+            key: the array's key.
+            index: the position, from 0.
+            values: the values, in this order.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: values needs at least one element.
 
         Complexity: O(N).
         Since Redis 8.8.0.

@@ -106,13 +106,16 @@ class BitmapCommands(AwaitedFace[S]):
         ``BITCOUNT key [start end [BYTE|BIT]]``
 
         Args:
-            key: a key, as text or bytes.
-            start: a whole number.
-            end: a whole number.
-            unit: ``Literal['BYTE', 'BIT']``. Since 7.0.0.
+            key: the string's key.
+            start: the first byte, or bit as ``unit`` says: 0 is the first, -1 the last.
+            end: the last byte, or bit as ``unit`` says; it is included.
+            unit: what ``start`` and ``end`` count, bytes where it is left out. Since 7.0.0.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: unit must be one of BYTE, BIT; start, end together or not at all; unit needs start.
 
         Complexity: O(N).
         Since Redis 2.6.0, Valkey 2.6.0.
@@ -126,8 +129,8 @@ class BitmapCommands(AwaitedFace[S]):
         ``BITFIELD key [<GET encoding offset|[OVERFLOW <WRAP|SAT|FAIL>] <SET encoding offset value|INCRBY encoding offset increment>> [<GET encoding offset|[OVERFLOW <WRAP|SAT|FAIL>] <SET encoding offset value|INCRBY encoding offset increment>> ...]]``
 
         Args:
-            key: a key, as text or bytes.
-            operations: any number of them: ``BitGet``, ``BitSet`` and ``BitIncrBy`` of ``redpoll.values``, in the order they run.
+            key: the string's key.
+            operations: ``BitGet``, ``BitSet`` and ``BitIncrBy`` of ``redpoll.values``, in the order they run.
 
         Returns:
             ``list[int | None]``
@@ -144,8 +147,8 @@ class BitmapCommands(AwaitedFace[S]):
         ``BITFIELD_RO key [GET encoding offset [GET encoding offset ...]]``
 
         Args:
-            key: a key, as text or bytes.
-            operations: any number of them: ``BitGet`` of ``redpoll.values``.
+            key: the string's key.
+            operations: ``BitGet`` of ``redpoll.values``.
 
         Returns:
             ``list[int]``
@@ -167,12 +170,15 @@ class BitmapCommands(AwaitedFace[S]):
         ``BITOP <AND|OR|XOR|NOT|DIFF|DIFF1|ANDOR|ONE> destkey key [key ...]``
 
         Args:
-            operation: ``Literal['AND', 'OR', 'XOR', 'NOT', 'DIFF', 'DIFF1', 'ANDOR', 'ONE']``.
-            destkey: a key, as text or bytes.
-            keys: any number of them: ``Key | Many[Key]`` each.
+            operation: what to do with the strings' bits, in either case.
+            destkey: the key that takes the result, in place of what it held.
+            keys: the keys, one by one or in a collection.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: operation must be one of AND, OR, XOR, NOT, DIFF, DIFF1, ANDOR, ONE; keys needs at least one element; NOT takes exactly one key; DIFF, DIFF1 and ANDOR take at least two keys.
 
         Complexity: O(N).
         Since Redis 2.6.0, Valkey 2.6.0.
@@ -195,14 +201,17 @@ class BitmapCommands(AwaitedFace[S]):
         ``BITPOS key bit [start [end [BYTE|BIT]]]``
 
         Args:
-            key: a key, as text or bytes.
-            bit: a whole number.
-            start: a whole number.
-            end: a whole number.
-            unit: ``Literal['BYTE', 'BIT']``. Since 7.0.0.
+            key: the string's key.
+            bit: the bit to look for, 0 or 1.
+            start: the first byte, or bit as ``unit`` says: 0 is the first, -1 the last.
+            end: the last byte, or bit as ``unit`` says; it is included.
+            unit: what ``start`` and ``end`` count, bytes where it is left out. Since 7.0.0.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: unit must be one of BYTE, BIT; unit needs end; end needs start.
 
         Complexity: O(N).
         Since Redis 2.8.7, Valkey 2.8.7.
@@ -216,8 +225,8 @@ class BitmapCommands(AwaitedFace[S]):
         ``GETBIT key offset``
 
         Args:
-            key: a key, as text or bytes.
-            offset: a whole number.
+            key: the string's key.
+            offset: the bit's position, 0 to 4294967295, the highest bit of the first byte being 0.
 
         Returns:
             ``int``
@@ -234,9 +243,9 @@ class BitmapCommands(AwaitedFace[S]):
         ``SETBIT key offset value``
 
         Args:
-            key: a key, as text or bytes.
-            offset: a whole number.
-            value: a whole number.
+            key: the string's key.
+            offset: the bit's position, 0 to 4294967295, the highest bit of the first byte being 0.
+            value: the bit, 0 or 1.
 
         Returns:
             ``int``

@@ -116,8 +116,8 @@ class BloomCommands(AwaitedFace[S]):
         ``BF.ADD key item``
 
         Args:
-            key: a key, as text or bytes.
-            item: text, bytes or a number.
+            key: the filter's key.
+            item: the item, which is compared byte by byte.
 
         Returns:
             ``bool``
@@ -135,7 +135,7 @@ class BloomCommands(AwaitedFace[S]):
         ``BF.CARD key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the filter's key.
 
         Returns:
             ``int``
@@ -153,7 +153,7 @@ class BloomCommands(AwaitedFace[S]):
         ``BF.DEBUG key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the filter's key.
 
         Returns:
             ``list[str]``
@@ -171,8 +171,8 @@ class BloomCommands(AwaitedFace[S]):
         ``BF.EXISTS key item``
 
         Args:
-            key: a key, as text or bytes.
-            item: text, bytes or a number.
+            key: the filter's key.
+            item: the item, which is compared byte by byte.
 
         Returns:
             ``bool``
@@ -200,12 +200,15 @@ class BloomCommands(AwaitedFace[S]):
         ``BF.INFO key [CAPACITY|SIZE|FILTERS|ITEMS|EXPANSION]``
 
         Args:
-            key: a key, as text or bytes.
-            field: ``Literal['CAPACITY', 'SIZE', 'FILTERS', 'ITEMS', 'EXPANSION']``.
+            key: the filter's key.
+            field: the one figure to give; all where it is left out.
 
         Returns:
             ``int | None`` with ``field``;
             else ``BloomInfo``.
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: field must be one of CAPACITY, SIZE, FILTERS, ITEMS, EXPANSION.
 
         Complexity: O(1).
         Since RedisBloom 1.0.0.
@@ -233,16 +236,19 @@ class BloomCommands(AwaitedFace[S]):
         ``BF.INSERT key [CAPACITY capacity] [ERROR error] [EXPANSION expansion] [NOCREATE] [NONSCALING] ITEMS item [item ...]``
 
         Args:
-            key: a key, as text or bytes.
-            items: any number of them: text, bytes or a number.
-            capacity: ``CAPACITY``, a whole number.
-            error: ``ERROR``, a number.
-            expansion: ``EXPANSION``, a whole number.
-            nocreate: add ``NOCREATE``.
-            nonscaling: add ``NONSCALING``.
+            key: the filter's key.
+            items: the items, each compared byte by byte.
+            capacity: how many items it is made for.
+            error: how often it may be wrong, between 0 and 1.
+            expansion: how many times larger than the last each further filter is.
+            nocreate: fail where the filter does not exist, where otherwise it is made.
+            nonscaling: fail when it is full, where otherwise another filter is added.
 
         Returns:
             ``list[bool | None]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: items needs at least one element; nocreate does not go with capacity or error; nonscaling does not go with expansion.
 
         Complexity: O(k * n).
         Since RedisBloom 1.0.0.
@@ -259,9 +265,9 @@ class BloomCommands(AwaitedFace[S]):
         ``BF.LOADCHUNK key iterator data``
 
         Args:
-            key: a key, as text or bytes.
-            iterator: a whole number.
-            data: bytes.
+            key: the filter's key.
+            iterator: where the dump goes on: 0 at first, then what the last call gave.
+            data: a part of the dump.
 
         Returns:
             ``bool``
@@ -279,11 +285,14 @@ class BloomCommands(AwaitedFace[S]):
         ``BF.MADD key item [item ...]``
 
         Args:
-            key: a key, as text or bytes.
-            items: any number of them: text, bytes or a number.
+            key: the filter's key.
+            items: the items, each compared byte by byte.
 
         Returns:
             ``list[bool | None]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: items needs at least one element.
 
         Complexity: O(k * n).
         Since RedisBloom 1.0.0.
@@ -298,11 +307,14 @@ class BloomCommands(AwaitedFace[S]):
         ``BF.MEXISTS key item [item ...]``
 
         Args:
-            key: a key, as text or bytes.
-            items: any number of them: text, bytes or a number.
+            key: the filter's key.
+            items: the items, each compared byte by byte.
 
         Returns:
             ``list[bool]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: items needs at least one element.
 
         Complexity: O(k * n).
         Since RedisBloom 1.0.0.
@@ -319,14 +331,17 @@ class BloomCommands(AwaitedFace[S]):
         ``BF.RESERVE key error_rate capacity [EXPANSION expansion] [NONSCALING]``
 
         Args:
-            key: a key, as text or bytes.
-            error_rate: a number.
-            capacity: a whole number.
-            expansion: ``EXPANSION``, a whole number.
-            nonscaling: add ``NONSCALING``.
+            key: the filter's key.
+            error_rate: how often it may be wrong, between 0 and 1.
+            capacity: how many items it is made for.
+            expansion: how many times larger than the last each further filter is.
+            nonscaling: fail when it is full, where otherwise another filter is added.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: nonscaling does not go with expansion.
 
         Complexity: O(1).
         Since RedisBloom 1.0.0.
@@ -341,8 +356,8 @@ class BloomCommands(AwaitedFace[S]):
         ``BF.SCANDUMP key iterator``
 
         Args:
-            key: a key, as text or bytes.
-            iterator: a whole number.
+            key: the filter's key.
+            iterator: where the dump goes on: 0 at first, then what the last call gave.
 
         Returns:
             ``tuple[int, bytes]``

@@ -511,36 +511,39 @@ class ClientCommands(AwaitedFace[S]):
         ``CLIENT KILL <old-format|<[ID client-id]|[TYPE <NORMAL|MASTER|SLAVE|REPLICA|PUBSUB|PRIMARY>]|[USER username]|[ADDR addr]|[LADDR laddr]|[SKIPME <YES|NO>]|[MAXAGE maxage]|[NAME name]|[IDLE idle]|[FLAGS flags]|[LIB-NAME lib-name]|[LIB-VER lib-ver]|[DB db]|[CAPA capa]|[IP ip]|[NOT-TYPE <NORMAL|MASTER|PRIMARY|SLAVE|REPLICA|PUBSUB>]|[NOT-ID not-client-id [not-client-id ...]]|[NOT-USER not-username]|[NOT-ADDR not-addr]|[NOT-LADDR not-laddr]|[NOT-NAME not-name]|[NOT-FLAGS not-flags]|[NOT-LIB-NAME not-lib-name]|[NOT-LIB-VER not-lib-ver]|[NOT-DB not-db]|[NOT-CAPA not-capa]|[NOT-IP not-ip]> [<[ID client-id]|[TYPE <NORMAL|MASTER|SLAVE|REPLICA|PUBSUB|PRIMARY>]|[USER username]|[ADDR addr]|[LADDR laddr]|[SKIPME <YES|NO>]|[MAXAGE maxage]|[NAME name]|[IDLE idle]|[FLAGS flags]|[LIB-NAME lib-name]|[LIB-VER lib-ver]|[DB db]|[CAPA capa]|[IP ip]|[NOT-TYPE <NORMAL|MASTER|PRIMARY|SLAVE|REPLICA|PUBSUB>]|[NOT-ID not-client-id [not-client-id ...]]|[NOT-USER not-username]|[NOT-ADDR not-addr]|[NOT-LADDR not-laddr]|[NOT-NAME not-name]|[NOT-FLAGS not-flags]|[NOT-LIB-NAME not-lib-name]|[NOT-LIB-VER not-lib-ver]|[NOT-DB not-db]|[NOT-CAPA not-capa]|[NOT-IP not-ip]> ...]>``
 
         Args:
-            id: ``ID``, a whole number. Since 2.8.12.
-            type: ``TYPE``, ``Literal['NORMAL', 'MASTER', 'SLAVE', 'REPLICA', 'PUBSUB', 'PRIMARY']``. Since 2.8.12.
-            user: ``USER``, text, bytes or a number.
-            addr: ``ADDR``, text, bytes or a number.
-            laddr: ``LADDR``, text, bytes or a number. Since 6.2.0.
-            skipme: ``SKIPME``, off by default.
-            maxage: ``MAXAGE``, a whole number. Since 7.4.0.
-            name: ``NAME``, text, bytes or a number. Since 9.0.0. Valkey only.
-            idle: ``IDLE``, a whole number. Since 9.0.0. Valkey only.
-            flags: ``FLAGS``, text, bytes or a number. Since 9.0.0. Valkey only.
-            lib_name: ``LIB-NAME``, text, bytes or a number. Since 9.0.0. Valkey only.
-            lib_ver: ``LIB-VER``, text, bytes or a number. Since 9.0.0. Valkey only.
-            db: ``DB``, a whole number. Since 9.0.0. Valkey only.
-            capa: ``CAPA``, text, bytes or a number. Since 9.0.0. Valkey only.
-            ip: ``IP``, text, bytes or a number. Since 9.0.0. Valkey only.
-            not_type: ``NOT-TYPE``, ``Literal['NORMAL', 'MASTER', 'PRIMARY', 'SLAVE', 'REPLICA', 'PUBSUB']``. Since 9.0.0. Valkey only.
-            not_id: ``NOT-ID``, a whole number, or several. Since 9.0.0. Valkey only.
-            not_user: ``NOT-USER``, text, bytes or a number. Since 9.0.0. Valkey only.
-            not_addr: ``NOT-ADDR``, text, bytes or a number. Since 9.0.0. Valkey only.
-            not_laddr: ``NOT-LADDR``, text, bytes or a number. Since 9.0.0. Valkey only.
-            not_name: ``NOT-NAME``, text, bytes or a number. Since 9.0.0. Valkey only.
-            not_flags: ``NOT-FLAGS``, text, bytes or a number. Since 9.0.0. Valkey only.
-            not_lib_name: ``NOT-LIB-NAME``, text, bytes or a number. Since 9.0.0. Valkey only.
-            not_lib_ver: ``NOT-LIB-VER``, text, bytes or a number. Since 9.0.0. Valkey only.
-            not_db: ``NOT-DB``, a whole number. Since 9.0.0. Valkey only.
-            not_capa: ``NOT-CAPA``, text, bytes or a number. Since 9.0.0. Valkey only.
-            not_ip: ``NOT-IP``, text, bytes or a number. Since 9.0.0. Valkey only.
+            id: only connections with this ID. Since 2.8.12.
+            type: only connections of this type. Since 2.8.12.
+            user: only connections of this user.
+            addr: only connections from this address, as ``ip:port``.
+            laddr: only connections to this address, as ``ip:port``. Since 6.2.0.
+            skipme: leave out the connection that asks, as is done where nothing is told.
+            maxage: only connections older than this, in seconds. Since 7.4.0.
+            name: only connections of this name. Since 9.0.0. Valkey only.
+            idle: only connections that were silent for at least so many seconds. Since 9.0.0. Valkey only.
+            flags: only connections that have all of these flags, one letter each. Since 9.0.0. Valkey only.
+            lib_name: only connections whose library is called so. Since 9.0.0. Valkey only.
+            lib_ver: only connections whose library is of this version. Since 9.0.0. Valkey only.
+            db: only connections that use the database of this number. Since 9.0.0. Valkey only.
+            capa: only connections with these capabilities. Since 9.0.0. Valkey only.
+            ip: only connections from this IP address. Since 9.0.0. Valkey only.
+            not_type: no connections of this type. Since 9.0.0. Valkey only.
+            not_id: no connections with these IDs. Since 9.0.0. Valkey only.
+            not_user: no connections of this user. Since 9.0.0. Valkey only.
+            not_addr: no connections from this address, as ``ip:port``. Since 9.0.0. Valkey only.
+            not_laddr: no connections to this address, as ``ip:port``. Since 9.0.0. Valkey only.
+            not_name: no connections of this name. Since 9.0.0. Valkey only.
+            not_flags: no connections that have all of these flags. Since 9.0.0. Valkey only.
+            not_lib_name: no connections whose library is called so. Since 9.0.0. Valkey only.
+            not_lib_ver: no connections whose library is of this version. Since 9.0.0. Valkey only.
+            not_db: no connections that use the database of this number. Since 9.0.0. Valkey only.
+            not_capa: no connections with these capabilities. Since 9.0.0. Valkey only.
+            not_ip: no connections from this IP address. Since 9.0.0. Valkey only.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: type must be one of NORMAL, MASTER, SLAVE, REPLICA, PUBSUB, PRIMARY; not_type must be one of NORMAL, MASTER, PRIMARY, SLAVE, REPLICA, PUBSUB; at least one of these options; not_id needs at least one element.
 
         Complexity: O(N).
         Since Redis 2.4.0, Valkey 2.4.0.
@@ -615,36 +618,39 @@ class ClientCommands(AwaitedFace[S]):
         ``CLIENT LIST [TYPE <NORMAL|MASTER|REPLICA|PUBSUB>] [ID client-id [client-id ...]] [USER username] [ADDR addr] [LADDR laddr] [SKIPME <YES|NO>] [MAXAGE maxage] [NAME name] [IDLE idle] [FLAGS flags] [LIB-NAME lib-name] [LIB-VER lib-ver] [DB db] [CAPA capa] [IP ip] [NOT-TYPE <NORMAL|MASTER|REPLICA|PUBSUB>] [NOT-ID not-client-id [not-client-id ...]] [NOT-USER not-username] [NOT-ADDR not-addr] [NOT-LADDR not-laddr] [NOT-NAME not-name] [NOT-FLAGS not-flags] [NOT-LIB-NAME not-lib-name] [NOT-LIB-VER not-lib-ver] [NOT-DB not-db] [NOT-CAPA not-capa] [NOT-IP not-ip]``
 
         Args:
-            type: ``TYPE``, ``Literal['NORMAL', 'MASTER', 'REPLICA', 'PUBSUB']``. Since 5.0.0.
-            id: ``ID``, a whole number, or several. Since 6.2.0.
-            user: ``USER``, text, bytes or a number. Since 8.1.0. Valkey only.
-            addr: ``ADDR``, text, bytes or a number. Since 8.1.0. Valkey only.
-            laddr: ``LADDR``, text, bytes or a number. Since 8.1.0. Valkey only.
-            skipme: ``SKIPME``, off by default. Since 8.1.0. Valkey only.
-            maxage: ``MAXAGE``, a whole number. Since 8.1.0. Valkey only.
-            name: ``NAME``, text, bytes or a number. Since 9.0.0. Valkey only.
-            idle: ``IDLE``, a whole number. Since 9.0.0. Valkey only.
-            flags: ``FLAGS``, text, bytes or a number. Since 9.0.0. Valkey only.
-            lib_name: ``LIB-NAME``, text, bytes or a number. Since 9.0.0. Valkey only.
-            lib_ver: ``LIB-VER``, text, bytes or a number. Since 9.0.0. Valkey only.
-            db: ``DB``, a whole number. Since 9.0.0. Valkey only.
-            capa: ``CAPA``, text, bytes or a number. Since 9.0.0. Valkey only.
-            ip: ``IP``, text, bytes or a number. Since 9.0.0. Valkey only.
-            not_type: ``NOT-TYPE``, ``Literal['NORMAL', 'MASTER', 'REPLICA', 'PUBSUB']``. Since 9.0.0. Valkey only.
-            not_id: ``NOT-ID``, a whole number, or several. Since 9.0.0. Valkey only.
-            not_user: ``NOT-USER``, text, bytes or a number. Since 9.0.0. Valkey only.
-            not_addr: ``NOT-ADDR``, text, bytes or a number. Since 9.0.0. Valkey only.
-            not_laddr: ``NOT-LADDR``, text, bytes or a number. Since 9.0.0. Valkey only.
-            not_name: ``NOT-NAME``, text, bytes or a number. Since 9.0.0. Valkey only.
-            not_flags: ``NOT-FLAGS``, text, bytes or a number. Since 9.0.0. Valkey only.
-            not_lib_name: ``NOT-LIB-NAME``, text, bytes or a number. Since 9.0.0. Valkey only.
-            not_lib_ver: ``NOT-LIB-VER``, text, bytes or a number. Since 9.0.0. Valkey only.
-            not_db: ``NOT-DB``, a whole number. Since 9.0.0. Valkey only.
-            not_capa: ``NOT-CAPA``, text, bytes or a number. Since 9.0.0. Valkey only.
-            not_ip: ``NOT-IP``, text, bytes or a number. Since 9.0.0. Valkey only.
+            type: only connections of this type. Since 5.0.0.
+            id: only connections with this ID. Since 6.2.0.
+            user: only connections of this user. Since 8.1.0. Valkey only.
+            addr: only connections from this address, as ``ip:port``. Since 8.1.0. Valkey only.
+            laddr: only connections to this address, as ``ip:port``. Since 8.1.0. Valkey only.
+            skipme: leave out the connection that asks. Since 8.1.0. Valkey only.
+            maxage: only connections older than this, in seconds. Since 8.1.0. Valkey only.
+            name: only connections of this name. Since 9.0.0. Valkey only.
+            idle: only connections that were silent for at least so many seconds. Since 9.0.0. Valkey only.
+            flags: only connections that have all of these flags, one letter each. Since 9.0.0. Valkey only.
+            lib_name: only connections whose library is called so. Since 9.0.0. Valkey only.
+            lib_ver: only connections whose library is of this version. Since 9.0.0. Valkey only.
+            db: only connections that use the database of this number. Since 9.0.0. Valkey only.
+            capa: only connections with these capabilities. Since 9.0.0. Valkey only.
+            ip: only connections from this IP address. Since 9.0.0. Valkey only.
+            not_type: no connections of this type. Since 9.0.0. Valkey only.
+            not_id: no connections with these IDs. Since 9.0.0. Valkey only.
+            not_user: no connections of this user. Since 9.0.0. Valkey only.
+            not_addr: no connections from this address, as ``ip:port``. Since 9.0.0. Valkey only.
+            not_laddr: no connections to this address, as ``ip:port``. Since 9.0.0. Valkey only.
+            not_name: no connections of this name. Since 9.0.0. Valkey only.
+            not_flags: no connections that have all of these flags. Since 9.0.0. Valkey only.
+            not_lib_name: no connections whose library is called so. Since 9.0.0. Valkey only.
+            not_lib_ver: no connections whose library is of this version. Since 9.0.0. Valkey only.
+            not_db: no connections that use the database of this number. Since 9.0.0. Valkey only.
+            not_capa: no connections with these capabilities. Since 9.0.0. Valkey only.
+            not_ip: no connections from this IP address. Since 9.0.0. Valkey only.
 
         Returns:
             ``list[ClientInfo]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: type must be one of NORMAL, MASTER, REPLICA, PUBSUB; not_type must be one of NORMAL, MASTER, REPLICA, PUBSUB; id needs at least one element; not_id needs at least one element.
 
         Complexity: O(N).
         Since Redis 2.4.0, Valkey 2.4.0.
@@ -689,12 +695,15 @@ class ClientCommands(AwaitedFace[S]):
         ``CLIENT PAUSE timeout [WRITE|ALL]``
 
         Args:
-            timeout: whole milliseconds, or a timedelta.
-            write: add ``WRITE``.
-            all: add ``ALL``.
+            timeout: how long clients are to be held, in whole milliseconds or as a timedelta.
+            write: only hold commands that may write.
+            all: hold all commands; the default.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of write, all.
 
         Complexity: O(1).
         Since Redis 3.0.0, Valkey 3.0.0.
@@ -722,12 +731,15 @@ class ClientCommands(AwaitedFace[S]):
         ``CLIENT UNBLOCK client-id [TIMEOUT|ERROR]``
 
         Args:
-            client_id: a whole number.
-            timeout: add ``TIMEOUT``.
-            error: add ``ERROR``.
+            client_id: the ID of the connection that waits.
+            timeout: let it go on as after a timeout; the default.
+            error: let it fail with an error that says so.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of timeout, error.
 
         Complexity: O(log N).
         Since Redis 5.0.0, Valkey 5.0.0.
@@ -933,10 +945,13 @@ class ClientStateCommands(AwaitedFace[S]):
         ``CLIENT CACHING <YES|NO>``
 
         Args:
-            mode: ``Literal['YES', 'NO']``.
+            mode: whether the next command's keys are to be tracked.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: mode must be one of YES, NO.
 
         Complexity: O(1).
         Since Redis 6.0.0, Valkey 6.0.0.
@@ -950,10 +965,13 @@ class ClientStateCommands(AwaitedFace[S]):
         ``CLIENT CAPA capability [capability ...]``
 
         Args:
-            capabilities: any number of them: text, bytes or a number.
+            capabilities: what this client can do, such as ``redirect``.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: capabilities needs at least one element.
 
         Complexity: O(1).
         Since Valkey 8.0.0.
@@ -967,10 +985,13 @@ class ClientStateCommands(AwaitedFace[S]):
         ``CLIENT IMPORT-SOURCE <ON|OFF>``
 
         Args:
-            enabled: ``Literal['ON', 'OFF']``.
+            enabled: whether to switch it on.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: enabled must be one of ON, OFF.
 
         Complexity: O(1).
         Since Valkey 8.1.0.
@@ -984,10 +1005,13 @@ class ClientStateCommands(AwaitedFace[S]):
         ``CLIENT NO-EVICT <ON|OFF>``
 
         Args:
-            enabled: ``Literal['ON', 'OFF']``.
+            enabled: whether to switch it on.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: enabled must be one of ON, OFF.
 
         Complexity: O(1).
         Since Redis 7.0.0, Valkey 7.0.0.
@@ -1001,10 +1025,13 @@ class ClientStateCommands(AwaitedFace[S]):
         ``CLIENT NO-TOUCH <ON|OFF>``
 
         Args:
-            enabled: ``Literal['ON', 'OFF']``.
+            enabled: whether to switch it on.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: enabled must be one of ON, OFF.
 
         Complexity: O(1).
         Since Redis 7.2.0, Valkey 7.2.0.
@@ -1018,11 +1045,14 @@ class ClientStateCommands(AwaitedFace[S]):
         ``CLIENT SETINFO <LIB-NAME libname|LIB-VER libver>``
 
         Args:
-            lib_name: ``LIB-NAME``, text, bytes or a number.
-            lib_ver: ``LIB-VER``, text, bytes or a number.
+            lib_name: the library's name, without spaces.
+            lib_ver: the library's version, without spaces.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: exactly one of lib_name, lib_ver.
 
         Complexity: O(1).
         Since Redis 7.2.0, Valkey 7.2.0.
@@ -1036,7 +1066,7 @@ class ClientStateCommands(AwaitedFace[S]):
         ``CLIENT SETNAME connection-name``
 
         Args:
-            connection_name: text, bytes or a number.
+            connection_name: the connection's name, without spaces; empty takes it away.
 
         Returns:
             ``bool``
@@ -1063,16 +1093,19 @@ class ClientStateCommands(AwaitedFace[S]):
         ``CLIENT TRACKING <ON|OFF> [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] [OPTIN] [OPTOUT] [NOLOOP]``
 
         Args:
-            status: ``Literal['ON', 'OFF']``.
-            redirect: ``REDIRECT``, a whole number.
-            prefix: ``PREFIX``, a collection: text, bytes or a number.
-            bcast: add ``BCAST``.
-            optin: add ``OPTIN``.
-            optout: add ``OPTOUT``.
-            noloop: add ``NOLOOP``.
+            status: whether to switch it on.
+            redirect: the ID of the connection that gets the invalidations.
+            prefix: only keys that begin with one of these.
+            bcast: tell of all keys, not only of those that were read.
+            optin: only track what is read right behind ``CLIENT CACHING YES``.
+            optout: track what is read, but not right behind ``CLIENT CACHING NO``.
+            noloop: do not tell of the connection's own writes.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: status must be one of ON, OFF; prefix needs bcast; at most one of optin, optout, bcast can be given; prefix must be a collection; prefix needs at least one element.
 
         Complexity: O(1).
         Since Redis 6.0.0, Valkey 6.0.0.

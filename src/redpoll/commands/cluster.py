@@ -295,10 +295,13 @@ class ClusterCommands(AwaitedFace[S]):
         ``CLUSTER ADDSLOTS slot [slot ...]``
 
         Args:
-            slots: any number of them: a whole number.
+            slots: hash slots, 0 to 16383.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: slots needs at least one element.
 
         Complexity: O(N).
         Since Redis 3.0.0, Valkey 3.0.0.
@@ -312,10 +315,13 @@ class ClusterCommands(AwaitedFace[S]):
         ``CLUSTER ADDSLOTSRANGE start-slot end-slot [start-slot end-slot ...]``
 
         Args:
-            ranges: any number of them: ``tuple[int, int]`` each.
+            ranges: tuples of the first and the last slot.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: ranges needs at least one element.
 
         Complexity: O(N).
         Since Redis 7.0.0, Valkey 7.0.0.
@@ -357,7 +363,7 @@ class ClusterCommands(AwaitedFace[S]):
         ``CLUSTER COUNT-FAILURE-REPORTS node-id``
 
         Args:
-            node_id: text, bytes or a number.
+            node_id: the node's ID, 40 hexadecimal digits.
 
         Returns:
             ``int``
@@ -374,7 +380,7 @@ class ClusterCommands(AwaitedFace[S]):
         ``CLUSTER COUNTKEYSINSLOT slot``
 
         Args:
-            slot: a whole number.
+            slot: a hash slot, 0 to 16383.
 
         Returns:
             ``int``
@@ -391,10 +397,13 @@ class ClusterCommands(AwaitedFace[S]):
         ``CLUSTER DELSLOTS slot [slot ...]``
 
         Args:
-            slots: any number of them: a whole number.
+            slots: hash slots, 0 to 16383.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: slots needs at least one element.
 
         Complexity: O(N).
         Since Redis 3.0.0, Valkey 3.0.0.
@@ -408,10 +417,13 @@ class ClusterCommands(AwaitedFace[S]):
         ``CLUSTER DELSLOTSRANGE start-slot end-slot [start-slot end-slot ...]``
 
         Args:
-            ranges: any number of them: ``tuple[int, int]`` each.
+            ranges: tuples of the first and the last slot.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: ranges needs at least one element.
 
         Complexity: O(N).
         Since Redis 7.0.0, Valkey 7.0.0.
@@ -425,11 +437,14 @@ class ClusterCommands(AwaitedFace[S]):
         ``CLUSTER FAILOVER [FORCE|TAKEOVER]``
 
         Args:
-            force: add ``FORCE``.
-            takeover: add ``TAKEOVER``.
+            force: take over though the primary cannot be asked.
+            takeover: take over though the other primaries do not agree.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of force, takeover.
 
         Complexity: O(1).
         Since Redis 3.0.0, Valkey 3.0.0.
@@ -443,12 +458,15 @@ class ClusterCommands(AwaitedFace[S]):
         ``CLUSTER FLUSHSLOT slot [ASYNC|SYNC]``
 
         Args:
-            slot: a whole number.
-            async_: add ``ASYNC``.
-            sync: add ``SYNC``.
+            slot: a hash slot, 0 to 16383.
+            async_: free the memory in the background.
+            sync: free the memory before the server answers.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of async_, sync.
 
         Complexity: O(N).
         Since Valkey 9.0.0.
@@ -476,7 +494,7 @@ class ClusterCommands(AwaitedFace[S]):
         ``CLUSTER FORGET node-id``
 
         Args:
-            node_id: text, bytes or a number.
+            node_id: the node's ID, 40 hexadecimal digits.
 
         Returns:
             ``bool``
@@ -493,8 +511,8 @@ class ClusterCommands(AwaitedFace[S]):
         ``CLUSTER GETKEYSINSLOT slot count``
 
         Args:
-            slot: a whole number.
-            count: a whole number.
+            slot: a hash slot, 0 to 16383.
+            count: how many keys to give at most.
 
         Returns:
             ``list[S]``
@@ -553,7 +571,7 @@ class ClusterCommands(AwaitedFace[S]):
         ``CLUSTER KEYSLOT key``
 
         Args:
-            key: text, bytes or a number.
+            key: the key, as text or bytes.
 
         Returns:
             ``int``
@@ -584,9 +602,9 @@ class ClusterCommands(AwaitedFace[S]):
         ``CLUSTER MEET ip port [cluster-bus-port]``
 
         Args:
-            ip: text, bytes or a number.
-            port: a whole number.
-            cluster_bus_port: a whole number. Since 4.0.0.
+            ip: the node's IP address.
+            port: the node's TCP port.
+            cluster_bus_port: the node's port for other nodes; its TCP port and 10000 where it is left out. Since 4.0.0.
 
         Returns:
             ``bool``
@@ -603,10 +621,13 @@ class ClusterCommands(AwaitedFace[S]):
         ``CLUSTER MIGRATESLOTS SLOTSRANGE start-slot end-slot [start-slot end-slot ...] NODE node-id [SLOTSRANGE start-slot end-slot [start-slot end-slot ...] NODE node-id ...]``
 
         Args:
-            groups: any number of them: ``tuple[Many[tuple[int, int]], Value]`` each.
+            groups: tuples of a collection of slot ranges, each of first and last, and the ID of the node that gets them.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: groups needs at least one element; the slot ranges of groups must be a collection; each of groups needs at least one element.
 
         Complexity: O(N).
         Since Valkey 9.0.0.
@@ -635,19 +656,21 @@ class ClusterCommands(AwaitedFace[S]):
         ``CLUSTER MIGRATION <IMPORT start-slot end-slot [start-slot end-slot ...]|CANCEL <ID task-id|ALL>|STATUS <[ID task-id]|[ALL]>>``
 
         Args:
-            import_: a collection: ``tuple[int, int]`` each.
-            cancel: text, bytes or a number.
-            status: text, bytes or a number.
+            import_: a collection of slot ranges to fetch, each of first and last.
+            cancel: the task to end, by its ID, or ``ALL``.
+            status: the task to tell of, by its ID, or ``ALL``.
 
         Returns:
             ``str`` with ``import_``;
             ``int`` with ``cancel``;
             else ``list[MigrationTask]``.
 
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: exactly one of import_, cancel, status; import_ must be a collection; import_ needs at least one element.
+
         Complexity: O(N).
         Since Redis 8.4.0.
         See https://redis.io/docs/latest/commands/cluster-migration/
-        Not yet confirmed on a live server.
         """
         words = encode_cluster_migration(import_, cancel, status)
         if import_ is not None:
@@ -704,7 +727,7 @@ class ClusterCommands(AwaitedFace[S]):
         ``CLUSTER REPLICAS node-id``
 
         Args:
-            node_id: text, bytes or a number.
+            node_id: the node's ID, 40 hexadecimal digits.
 
         Returns:
             ``list[ClusterNode]``
@@ -721,7 +744,7 @@ class ClusterCommands(AwaitedFace[S]):
         ``CLUSTER REPLICATE <node-id|NO ONE>``
 
         Args:
-            node_id: ``Value | None``.
+            node_id: the new primary's ID; None makes the node a primary without slots.
 
         Returns:
             ``bool``
@@ -738,11 +761,14 @@ class ClusterCommands(AwaitedFace[S]):
         ``CLUSTER RESET [HARD|SOFT]``
 
         Args:
-            hard: add ``HARD``.
-            soft: add ``SOFT``.
+            hard: also take a new node ID, and set the epochs to 0.
+            soft: keep the node ID and the epochs; the default.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of hard, soft.
 
         Complexity: O(N).
         Since Redis 3.0.0, Valkey 3.0.0.
@@ -770,7 +796,7 @@ class ClusterCommands(AwaitedFace[S]):
         ``CLUSTER SET-CONFIG-EPOCH config-epoch``
 
         Args:
-            config_epoch: a whole number.
+            config_epoch: the node's epoch, which must be its first.
 
         Returns:
             ``bool``
@@ -796,15 +822,18 @@ class ClusterCommands(AwaitedFace[S]):
         ``CLUSTER SETSLOT slot <IMPORTING importing|MIGRATING migrating|NODE node|STABLE> [TIMEOUT timeout]``
 
         Args:
-            slot: a whole number.
-            importing: ``IMPORTING``, text, bytes or a number.
-            migrating: ``MIGRATING``, text, bytes or a number.
-            node: ``NODE``, text, bytes or a number.
-            stable: add ``STABLE``.
-            timeout: ``TIMEOUT``, a whole number. Since 8.0.0. Valkey only.
+            slot: a hash slot, 0 to 16383.
+            importing: the ID of the node that the slot comes from.
+            migrating: the ID of the node that the slot goes to.
+            node: the ID of the node that has the slot.
+            stable: call off importing and migrating.
+            timeout: how many milliseconds to wait for replicas. Since 8.0.0. Valkey only.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: exactly one of importing, migrating, node, stable.
 
         Complexity: O(1).
         Since Redis 3.0.0, Valkey 3.0.0.
@@ -834,7 +863,7 @@ class ClusterCommands(AwaitedFace[S]):
         ``CLUSTER SLAVES node-id``
 
         Args:
-            node_id: text, bytes or a number.
+            node_id: the node's ID, 40 hexadecimal digits.
 
         Returns:
             ``list[ClusterNode]``
@@ -862,14 +891,17 @@ class ClusterCommands(AwaitedFace[S]):
         ``CLUSTER SLOT-STATS <SLOTSRANGE start-slot end-slot|ORDERBY metric [LIMIT limit] [ASC|DESC]>``
 
         Args:
-            slotsrange: ``tuple[int, int]``.
-            orderby: ``Literal['KEY-COUNT', 'CPU-USEC', 'MEMORY-BYTES', 'NETWORK-BYTES-IN', 'NETWORK-BYTES-OUT']``.
-            limit: a whole number.
-            asc: off by default.
-            desc: off by default.
+            slotsrange: the first and the last slot.
+            orderby: the figure to sort by.
+            limit: how many slots to give at most.
+            asc: in rising order.
+            desc: in falling order.
 
         Returns:
             ``list[SlotStats]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: exactly one of slotsrange, orderby; slotsrange must be a tuple of 2; limit, asc and desc need orderby; at most one of asc, desc.
 
         Complexity: O(N), O(N*log(N)).
         Since Redis 8.2.0, Valkey 8.0.0.
@@ -906,11 +938,11 @@ class ClusterCommands(AwaitedFace[S]):
         ``CLUSTERSCAN cursor [MATCH match-pattern] [COUNT count] [TYPE type] [SLOT slot]``
 
         Args:
-            cursor: text, bytes or a number.
-            match: ``MATCH``, a glob-style pattern, as text or bytes.
-            count: ``COUNT``, a whole number.
-            type: ``TYPE``, text, bytes or a number.
-            slot: ``SLOT``, a whole number.
+            cursor: where to go on: ``0`` at first, then what the last call gave, until that is ``0`` again; ``'0'`` by default.
+            match: only what matches a glob-style pattern.
+            count: about how many keys to look at in this step.
+            type: only keys of this type.
+            slot: a hash slot, 0 to 16383.
 
         Returns:
             ``tuple[S, list[S]]``

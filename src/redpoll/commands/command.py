@@ -85,7 +85,7 @@ class CommandCommands(AwaitedFace[S]):
         ``COMMAND DOCS [command-name [command-name ...]]``
 
         Args:
-            command_names: any number of them: text, bytes or a number.
+            command_names: the commands' names; all where none is given.
 
         Returns:
             ``dict[str, CommandDocs]``
@@ -102,8 +102,8 @@ class CommandCommands(AwaitedFace[S]):
         ``COMMAND GETKEYS command [arg [arg ...]]``
 
         Args:
-            command: text, bytes or a number.
-            args: any number of them: text, bytes or a number.
+            command: the command's name.
+            args: the arguments, one by one.
 
         Returns:
             ``list[S]``
@@ -120,8 +120,8 @@ class CommandCommands(AwaitedFace[S]):
         ``COMMAND GETKEYSANDFLAGS command [arg [arg ...]]``
 
         Args:
-            command: text, bytes or a number.
-            args: any number of them: text, bytes or a number.
+            command: the command's name.
+            args: the arguments, one by one.
 
         Returns:
             ``list[tuple[S, list[str]]]``
@@ -152,7 +152,7 @@ class CommandCommands(AwaitedFace[S]):
         ``COMMAND INFO [command-name [command-name ...]]``
 
         Args:
-            command_names: any number of them: text, bytes or a number.
+            command_names: the commands' names; all where none is given.
 
         Returns:
             ``list[CommandInfo | None]``
@@ -171,12 +171,15 @@ class CommandCommands(AwaitedFace[S]):
         ``COMMAND LIST [FILTERBY <MODULE module-name|ACLCAT category|PATTERN pattern>]``
 
         Args:
-            module: ``MODULE``, text, bytes or a number.
-            aclcat: ``ACLCAT``, text, bytes or a number.
-            pattern: ``PATTERN``, a glob-style pattern, as text or bytes.
+            module: only commands of this module.
+            aclcat: only commands of this ACL category.
+            pattern: only commands whose name matches a glob-style pattern.
 
         Returns:
             ``list[str]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of module, aclcat, pattern.
 
         Complexity: O(N).
         Since Redis 7.0.0, Valkey 7.0.0.

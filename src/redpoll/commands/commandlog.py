@@ -58,11 +58,14 @@ class CommandlogCommands(AwaitedFace[S]):
         ``COMMANDLOG GET count <SLOW|LARGE-REQUEST|LARGE-REPLY>``
 
         Args:
-            count: a whole number.
-            type: ``Literal['SLOW', 'LARGE-REQUEST', 'LARGE-REPLY']``.
+            count: how many entries to give at most, -1 for all.
+            type: which log: slow commands, large requests or large replies.
 
         Returns:
             ``list[LogEntry]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: type must be one of SLOW, LARGE-REQUEST, LARGE-REPLY.
 
         Complexity: O(N).
         Since Valkey 8.1.0.
@@ -90,10 +93,13 @@ class CommandlogCommands(AwaitedFace[S]):
         ``COMMANDLOG LEN <SLOW|LARGE-REQUEST|LARGE-REPLY>``
 
         Args:
-            type: ``Literal['SLOW', 'LARGE-REQUEST', 'LARGE-REPLY']``.
+            type: which log: slow commands, large requests or large replies.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: type must be one of SLOW, LARGE-REQUEST, LARGE-REPLY.
 
         Complexity: O(1).
         Since Valkey 8.1.0.
@@ -107,10 +113,13 @@ class CommandlogCommands(AwaitedFace[S]):
         ``COMMANDLOG RESET <SLOW|LARGE-REQUEST|LARGE-REPLY>``
 
         Args:
-            type: ``Literal['SLOW', 'LARGE-REQUEST', 'LARGE-REPLY']``.
+            type: which log: slow commands, large requests or large replies.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: type must be one of SLOW, LARGE-REQUEST, LARGE-REPLY.
 
         Complexity: O(N).
         Since Valkey 8.1.0.

@@ -50,10 +50,13 @@ class ConfigCommands(AwaitedFace[S]):
         ``CONFIG GET parameter [parameter ...]``
 
         Args:
-            parameters: any number of them: text, bytes or a number.
+            parameters: the names, or glob-style patterns of names.
 
         Returns:
             ``dict[str, str]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: parameters needs at least one element.
 
         Complexity: O(N).
         Since Redis 2.0.0, Valkey 2.0.0.
@@ -124,12 +127,15 @@ class ConfigCommands(AwaitedFace[S]):
         ``CONFIG SET parameter value [parameter value ...]``
 
         Args:
-            parameter: ``Value | Pairs[Value, Value]``.
-            value: text, bytes or a number.
-            mapping: a mapping.
+            parameter: a name, or a mapping of names to values.
+            value: the value that it gets, of a single name.
+            mapping: the mapping by keyword, in place of ``parameter``.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: a mapping, or one parameter and its value; a mapping needs at least one element.
 
         Complexity: O(N).
         Since Redis 2.0.0, Valkey 2.0.0.

@@ -71,7 +71,7 @@ class ConnectionCommands(AwaitedFace[S]):
         ``ECHO message``
 
         Args:
-            message: text, bytes or a number.
+            message: what to give back.
 
         Returns:
             ``S``
@@ -95,7 +95,7 @@ class ConnectionCommands(AwaitedFace[S]):
         ``PING [message]``
 
         Args:
-            message: text, bytes or a number.
+            message: what to give back; without it the answer is as of a plain PING.
 
         Returns:
             ``S`` with ``message``;
@@ -145,8 +145,8 @@ class ConnectionStateCommands(AwaitedFace[S]):
         ``AUTH [username] password``
 
         Args:
-            password: text, bytes or a number.
-            username: text, bytes or a number. Since 6.0.0.
+            password: the user's password.
+            username: the user; ``default`` where it is left out. Since 6.0.0.
 
         Returns:
             ``bool``
@@ -165,12 +165,15 @@ class ConnectionStateCommands(AwaitedFace[S]):
         ``HELLO [protover [AUTH username password] [SETNAME clientname]]``
 
         Args:
-            protover: a whole number.
-            auth: ``AUTH``, ``tuple[Value, Value]``.
-            setname: ``SETNAME``, text, bytes or a number.
+            protover: the protocol to speak, 2 or 3.
+            auth: username and password, to log in with.
+            setname: what to call the connection.
 
         Returns:
             ``HelloInfo``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: auth needs protover; setname needs protover; auth must be a tuple of 2.
 
         Complexity: O(1).
         Since Redis 6.0.0, Valkey 6.0.0.
@@ -198,7 +201,7 @@ class ConnectionStateCommands(AwaitedFace[S]):
         ``SELECT index``
 
         Args:
-            index: a whole number.
+            index: the number of the database.
 
         Returns:
             ``bool``

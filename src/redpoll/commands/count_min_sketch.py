@@ -70,11 +70,14 @@ class CountMinSketchCommands(AwaitedFace[S]):
         ``CMS.INCRBY key item increment [item increment ...]``
 
         Args:
-            key: a key, as text or bytes.
-            mapping: a mapping.
+            key: the sketch's key.
+            mapping: a mapping of items to how much to add to them.
 
         Returns:
             ``list[int]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: mapping must be a mapping; mapping needs at least one element.
 
         Complexity: O(n).
         Since RedisBloom 2.0.0.
@@ -89,7 +92,7 @@ class CountMinSketchCommands(AwaitedFace[S]):
         ``CMS.INFO key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the sketch's key.
 
         Returns:
             ``CountMinSketchInfo``
@@ -107,9 +110,9 @@ class CountMinSketchCommands(AwaitedFace[S]):
         ``CMS.INITBYDIM key width depth``
 
         Args:
-            key: a key, as text or bytes.
-            width: a whole number.
-            depth: a whole number.
+            key: the sketch's key.
+            width: how many counters each row has.
+            depth: how many rows it has.
 
         Returns:
             ``bool``
@@ -127,9 +130,9 @@ class CountMinSketchCommands(AwaitedFace[S]):
         ``CMS.INITBYPROB key error probability``
 
         Args:
-            key: a key, as text or bytes.
-            error: a number.
-            probability: a number.
+            key: the sketch's key.
+            error: how far estimates may be off, as a share of all counts.
+            probability: how often they may be farther off, between 0 and 1.
 
         Returns:
             ``bool``
@@ -147,12 +150,15 @@ class CountMinSketchCommands(AwaitedFace[S]):
         ``CMS.MERGE key numKeys source [source ...] [WEIGHTS weight [weight ...]]``
 
         Args:
-            key: a key, as text or bytes.
-            sources: any number of them: ``Key | Many[Key]`` each.
-            weights: ``WEIGHTS``, a collection: a number.
+            key: the sketch's key.
+            sources: the sketches to merge, one by one or in a collection.
+            weights: a factor for each source, in their order; 1 for all where it is left out.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: sources needs at least one element; weights needs one number for each source; weights must be a collection; weights needs at least one element.
 
         Complexity: O(n).
         Since RedisBloom 2.0.0.
@@ -167,11 +173,14 @@ class CountMinSketchCommands(AwaitedFace[S]):
         ``CMS.QUERY key item [item ...]``
 
         Args:
-            key: a key, as text or bytes.
-            items: any number of them: text, bytes or a number.
+            key: the sketch's key.
+            items: the items, each compared byte by byte.
 
         Returns:
             ``list[int]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: items needs at least one element.
 
         Complexity: O(n).
         Since RedisBloom 2.0.0.

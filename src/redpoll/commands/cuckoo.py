@@ -97,8 +97,8 @@ class CuckooCommands(AwaitedFace[S]):
         ``CF.ADD key item``
 
         Args:
-            key: a key, as text or bytes.
-            item: text, bytes or a number.
+            key: the filter's key.
+            item: the item, which is compared byte by byte.
 
         Returns:
             ``bool``
@@ -116,8 +116,8 @@ class CuckooCommands(AwaitedFace[S]):
         ``CF.ADDNX key item``
 
         Args:
-            key: a key, as text or bytes.
-            item: text, bytes or a number.
+            key: the filter's key.
+            item: the item, which is compared byte by byte.
 
         Returns:
             ``bool``
@@ -135,8 +135,8 @@ class CuckooCommands(AwaitedFace[S]):
         ``CF.COUNT key item``
 
         Args:
-            key: a key, as text or bytes.
-            item: text, bytes or a number.
+            key: the filter's key.
+            item: the item, which is compared byte by byte.
 
         Returns:
             ``int``
@@ -154,7 +154,7 @@ class CuckooCommands(AwaitedFace[S]):
         ``CF.DEBUG key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the filter's key.
 
         Returns:
             ``str``
@@ -172,8 +172,8 @@ class CuckooCommands(AwaitedFace[S]):
         ``CF.DEL key item``
 
         Args:
-            key: a key, as text or bytes.
-            item: text, bytes or a number.
+            key: the filter's key.
+            item: the item, which is compared byte by byte.
 
         Returns:
             ``bool``
@@ -191,8 +191,8 @@ class CuckooCommands(AwaitedFace[S]):
         ``CF.EXISTS key item``
 
         Args:
-            key: a key, as text or bytes.
-            item: text, bytes or a number.
+            key: the filter's key.
+            item: the item, which is compared byte by byte.
 
         Returns:
             ``bool``
@@ -210,7 +210,7 @@ class CuckooCommands(AwaitedFace[S]):
         ``CF.INFO key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the filter's key.
 
         Returns:
             ``CuckooInfo``
@@ -230,13 +230,16 @@ class CuckooCommands(AwaitedFace[S]):
         ``CF.INSERT key [CAPACITY capacity] [NOCREATE] ITEMS item [item ...]``
 
         Args:
-            key: a key, as text or bytes.
-            items: any number of them: text, bytes or a number.
-            capacity: ``CAPACITY``, a whole number.
-            nocreate: add ``NOCREATE``.
+            key: the filter's key.
+            items: the items, each compared byte by byte.
+            capacity: how many items it is made for.
+            nocreate: fail where the filter does not exist, where otherwise it is made.
 
         Returns:
             ``list[bool | None]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: items needs at least one element; nocreate does not go with capacity.
 
         Complexity: O(n * (k + i)).
         Since RedisBloom 1.0.0.
@@ -253,13 +256,16 @@ class CuckooCommands(AwaitedFace[S]):
         ``CF.INSERTNX key [CAPACITY capacity] [NOCREATE] ITEMS item [item ...]``
 
         Args:
-            key: a key, as text or bytes.
-            items: any number of them: text, bytes or a number.
-            capacity: ``CAPACITY``, a whole number.
-            nocreate: add ``NOCREATE``.
+            key: the filter's key.
+            items: the items, each compared byte by byte.
+            capacity: how many items it is made for.
+            nocreate: fail where the filter does not exist, where otherwise it is made.
 
         Returns:
             ``list[bool | None]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: items needs at least one element; nocreate does not go with capacity.
 
         Complexity: O(n * (k + i)).
         Since RedisBloom 1.0.0.
@@ -274,9 +280,9 @@ class CuckooCommands(AwaitedFace[S]):
         ``CF.LOADCHUNK key iterator data``
 
         Args:
-            key: a key, as text or bytes.
-            iterator: a whole number.
-            data: bytes.
+            key: the filter's key.
+            iterator: where the dump goes on: 0 at first, then what the last call gave.
+            data: a part of the dump.
 
         Returns:
             ``bool``
@@ -294,11 +300,14 @@ class CuckooCommands(AwaitedFace[S]):
         ``CF.MEXISTS key item [item ...]``
 
         Args:
-            key: a key, as text or bytes.
-            items: any number of them: text, bytes or a number.
+            key: the filter's key.
+            items: the items, each compared byte by byte.
 
         Returns:
             ``list[bool]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: items needs at least one element.
 
         Complexity: O(k * n).
         Since RedisBloom 1.0.0.
@@ -322,11 +331,11 @@ class CuckooCommands(AwaitedFace[S]):
         ``CF.RESERVE key capacity [BUCKETSIZE bucketsize] [MAXITERATIONS maxiterations] [EXPANSION expansion]``
 
         Args:
-            key: a key, as text or bytes.
-            capacity: a whole number.
-            bucketsize: ``BUCKETSIZE``, a whole number.
-            maxiterations: ``MAXITERATIONS``, a whole number.
-            expansion: ``EXPANSION``, a whole number.
+            key: the filter's key.
+            capacity: how many items it is made for.
+            bucketsize: how many items each bucket holds.
+            maxiterations: how often to move items about before it counts as full.
+            expansion: how many times larger than the last each further filter is.
 
         Returns:
             ``bool``
@@ -344,8 +353,8 @@ class CuckooCommands(AwaitedFace[S]):
         ``CF.SCANDUMP key iterator``
 
         Args:
-            key: a key, as text or bytes.
-            iterator: a whole number.
+            key: the filter's key.
+            iterator: where the dump goes on: 0 at first, then what the last call gave.
 
         Returns:
             ``tuple[int, bytes]``

@@ -130,10 +130,10 @@ class FunctionCommands(AwaitedFace[S]):
         ``FCALL function numkeys [key [key ...]] [arg [arg ...]]``
 
         Args:
-            function: text, bytes or a number.
+            function: the name of a loaded function.
             keys: the keys; or their number, where keys and arguments follow one by one.
             args: the arguments; behind a number of keys, the first that follows it.
-            more: any number of them: text, bytes or a number.
+            more: further keys and arguments, where ``keys`` is their number.
 
         Returns:
             ``Any``
@@ -157,10 +157,10 @@ class FunctionCommands(AwaitedFace[S]):
         ``FCALL_RO function numkeys [key [key ...]] [arg [arg ...]]``
 
         Args:
-            function: text, bytes or a number.
+            function: the name of a loaded function.
             keys: the keys; or their number, where keys and arguments follow one by one.
             args: the arguments; behind a number of keys, the first that follows it.
-            more: any number of them: text, bytes or a number.
+            more: further keys and arguments, where ``keys`` is their number.
 
         Returns:
             ``Any``
@@ -176,7 +176,7 @@ class FunctionCommands(AwaitedFace[S]):
         ``FUNCTION DELETE library-name``
 
         Args:
-            library_name: text, bytes or a number.
+            library_name: the library's name.
 
         Returns:
             ``bool``
@@ -207,11 +207,14 @@ class FunctionCommands(AwaitedFace[S]):
         ``FUNCTION FLUSH [ASYNC|SYNC]``
 
         Args:
-            asynchronous: add ``ASYNC``.
-            sync: add ``SYNC``.
+            asynchronous: ``ASYNC``, free the memory in the background.
+            sync: free the memory before the server answers.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of asynchronous, sync.
 
         Complexity: O(N).
         Since Redis 7.0.0, Valkey 7.0.0.
@@ -253,8 +256,8 @@ class FunctionCommands(AwaitedFace[S]):
         ``FUNCTION LIST [LIBRARYNAME library-name-pattern] [WITHCODE]``
 
         Args:
-            libraryname: ``LIBRARYNAME``, text, bytes or a number.
-            withcode: add ``WITHCODE``.
+            libraryname: only libraries whose name matches a glob-style pattern.
+            withcode: give the source code too.
 
         Returns:
             ``list[FunctionLibrary]``
@@ -271,8 +274,8 @@ class FunctionCommands(AwaitedFace[S]):
         ``FUNCTION LOAD [REPLACE] function-code``
 
         Args:
-            function_code: text, bytes or a number.
-            replace: add ``REPLACE``.
+            function_code: the library's source, which begins with ``#!lua name=…``.
+            replace: replace a library of the same name, which otherwise is an error.
 
         Returns:
             ``str``
@@ -296,13 +299,16 @@ class FunctionCommands(AwaitedFace[S]):
         ``FUNCTION RESTORE serialized-value [FLUSH|APPEND|REPLACE]``
 
         Args:
-            serialized_value: bytes.
-            flush: add ``FLUSH``.
-            append: add ``APPEND``.
-            replace: add ``REPLACE``.
+            serialized_value: what ``function_dump`` gave.
+            flush: first delete all libraries.
+            append: add the libraries, where one of the same name is an error; the default.
+            replace: add the libraries, in place of those of the same name.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of flush, append, replace.
 
         Complexity: O(N).
         Since Redis 7.0.0, Valkey 7.0.0.

@@ -340,10 +340,10 @@ class GenericCommands(AwaitedFace[S]):
         ``COPY source destination [DB destination-db] [REPLACE]``
 
         Args:
-            source: a key, as text or bytes.
-            destination: a key, as text or bytes.
-            db: ``DB``, a whole number.
-            replace: add ``REPLACE``.
+            source: the key to copy.
+            destination: the copy's key.
+            db: the database that takes the copy; the present one where it is left out.
+            replace: replace what the destination holds, where otherwise nothing is done.
 
         Returns:
             ``bool``
@@ -360,10 +360,13 @@ class GenericCommands(AwaitedFace[S]):
         ``DEL key [key ...]``
 
         Args:
-            keys: any number of them: ``Key | Many[Key]`` each.
+            keys: the keys, one by one or in a collection.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: keys needs at least one element.
 
         Complexity: O(N), O(M), O(1).
         Since Redis 1.0.0, Valkey 1.0.0.
@@ -377,7 +380,7 @@ class GenericCommands(AwaitedFace[S]):
         ``DUMP key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the key, as text or bytes.
 
         Returns:
             ``bytes | None``
@@ -394,10 +397,13 @@ class GenericCommands(AwaitedFace[S]):
         ``EXISTS key [key ...]``
 
         Args:
-            keys: any number of them: ``Key | Many[Key]`` each.
+            keys: the keys, one by one or in a collection.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: keys needs at least one element.
 
         Complexity: O(N).
         Since Redis 1.0.0, Valkey 1.0.0.
@@ -413,15 +419,18 @@ class GenericCommands(AwaitedFace[S]):
         ``EXPIRE key seconds [NX|XX|GT|LT]``
 
         Args:
-            key: a key, as text or bytes.
-            seconds: whole seconds, or a timedelta.
-            nx: add ``NX``.
-            xx: add ``XX``.
-            gt: add ``GT``.
-            lt: add ``LT``.
+            key: the key, as text or bytes.
+            seconds: the time to live, in whole seconds or as a timedelta.
+            nx: only where it has no time to live.
+            xx: only where it has one.
+            gt: only where it then lives longer; a key without a time to live counts as living for ever.
+            lt: only where it then lives less long; a key without a time to live counts as living for ever.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of nx, xx, gt, lt.
 
         Complexity: O(1).
         Since Redis 1.0.0, Valkey 1.0.0.
@@ -445,15 +454,18 @@ class GenericCommands(AwaitedFace[S]):
         ``EXPIREAT key unix-time-seconds [NX|XX|GT|LT]``
 
         Args:
-            key: a key, as text or bytes.
-            unix_time_seconds: seconds since 1970, or a datetime.
-            nx: add ``NX``.
-            xx: add ``XX``.
-            gt: add ``GT``.
-            lt: add ``LT``.
+            key: the key, as text or bytes.
+            unix_time_seconds: the moment at which it expires, in seconds since 1970 or as a datetime.
+            nx: only where it has no time to live.
+            xx: only where it has one.
+            gt: only where it then lives longer; a key without a time to live counts as living for ever.
+            lt: only where it then lives less long; a key without a time to live counts as living for ever.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of nx, xx, gt, lt.
 
         Complexity: O(1).
         Since Redis 1.2.0, Valkey 1.2.0.
@@ -467,7 +479,7 @@ class GenericCommands(AwaitedFace[S]):
         ``EXPIRETIME key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the key, as text or bytes.
 
         Returns:
             ``int``
@@ -484,7 +496,7 @@ class GenericCommands(AwaitedFace[S]):
         ``KEYS pattern``
 
         Args:
-            pattern: a glob-style pattern, as text or bytes.
+            pattern: a glob-style pattern; ``'*'`` by default.
 
         Returns:
             ``list[S]``
@@ -513,18 +525,21 @@ class GenericCommands(AwaitedFace[S]):
         ``MIGRATE host port <key|""> destination-db timeout [COPY] [REPLACE] [AUTH auth|AUTH2 username password] [KEYS keys [keys ...]]``
 
         Args:
-            host: text, bytes or a number.
-            port: a whole number.
-            keys: ``Key | Many[Key]``.
-            destination_db: a whole number.
-            timeout: whole milliseconds, or a timedelta.
-            copy: off by default.
-            replace: off by default.
-            auth: text, bytes or a number.
-            auth2: ``tuple[Value, Value]``.
+            host: the other server's host name or address.
+            port: the other server's TCP port.
+            keys: the keys, one by one or in a collection.
+            destination_db: the number of the other server's database.
+            timeout: how long the transfer may stand still, in whole milliseconds or as a timedelta.
+            copy: keep the keys here too.
+            replace: replace what the other server holds under them.
+            auth: the other server's password.
+            auth2: the other server's username and password.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: keys needs at least one element; at most one of auth, auth2; auth2 must be a tuple of 2.
 
         Complexity: O(N).
         Since Redis 2.6.0, Valkey 2.6.0.
@@ -540,8 +555,8 @@ class GenericCommands(AwaitedFace[S]):
         ``MOVE key db``
 
         Args:
-            key: a key, as text or bytes.
-            db: a whole number.
+            key: the key, as text or bytes.
+            db: the number of the database that takes the key.
 
         Returns:
             ``bool``
@@ -558,7 +573,7 @@ class GenericCommands(AwaitedFace[S]):
         ``OBJECT ENCODING key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the key, as text or bytes.
 
         Returns:
             ``str | None``
@@ -575,7 +590,7 @@ class GenericCommands(AwaitedFace[S]):
         ``OBJECT FREQ key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the key, as text or bytes.
 
         Returns:
             ``int | None``
@@ -606,7 +621,7 @@ class GenericCommands(AwaitedFace[S]):
         ``OBJECT IDLETIME key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the key, as text or bytes.
 
         Returns:
             ``int | None``
@@ -623,7 +638,7 @@ class GenericCommands(AwaitedFace[S]):
         ``OBJECT REFCOUNT key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the key, as text or bytes.
 
         Returns:
             ``int | None``
@@ -640,7 +655,7 @@ class GenericCommands(AwaitedFace[S]):
         ``PERSIST key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the key, as text or bytes.
 
         Returns:
             ``bool``
@@ -667,15 +682,18 @@ class GenericCommands(AwaitedFace[S]):
         ``PEXPIRE key milliseconds [NX|XX|GT|LT]``
 
         Args:
-            key: a key, as text or bytes.
-            milliseconds: whole milliseconds, or a timedelta.
-            nx: add ``NX``.
-            xx: add ``XX``.
-            gt: add ``GT``.
-            lt: add ``LT``.
+            key: the key, as text or bytes.
+            milliseconds: the time to live, in whole milliseconds or as a timedelta.
+            nx: only where it has no time to live.
+            xx: only where it has one.
+            gt: only where it then lives longer; a key without a time to live counts as living for ever.
+            lt: only where it then lives less long; a key without a time to live counts as living for ever.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of nx, xx, gt, lt.
 
         Complexity: O(1).
         Since Redis 2.6.0, Valkey 2.6.0.
@@ -699,15 +717,18 @@ class GenericCommands(AwaitedFace[S]):
         ``PEXPIREAT key unix-time-milliseconds [NX|XX|GT|LT]``
 
         Args:
-            key: a key, as text or bytes.
-            unix_time_milliseconds: milliseconds since 1970, or a datetime.
-            nx: add ``NX``.
-            xx: add ``XX``.
-            gt: add ``GT``.
-            lt: add ``LT``.
+            key: the key, as text or bytes.
+            unix_time_milliseconds: the moment at which it expires, in milliseconds since 1970 or as a datetime.
+            nx: only where it has no time to live.
+            xx: only where it has one.
+            gt: only where it then lives longer; a key without a time to live counts as living for ever.
+            lt: only where it then lives less long; a key without a time to live counts as living for ever.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of nx, xx, gt, lt.
 
         Complexity: O(1).
         Since Redis 2.6.0, Valkey 2.6.0.
@@ -721,7 +742,7 @@ class GenericCommands(AwaitedFace[S]):
         ``PEXPIRETIME key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the key, as text or bytes.
 
         Returns:
             ``int``
@@ -738,7 +759,7 @@ class GenericCommands(AwaitedFace[S]):
         ``PTTL key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the key, as text or bytes.
 
         Returns:
             ``int``
@@ -769,8 +790,8 @@ class GenericCommands(AwaitedFace[S]):
         ``RENAME key newkey``
 
         Args:
-            key: a key, as text or bytes.
-            newkey: a key, as text or bytes.
+            key: the key, as text or bytes.
+            newkey: the key's new name.
 
         Returns:
             ``bool``
@@ -787,8 +808,8 @@ class GenericCommands(AwaitedFace[S]):
         ``RENAMENX key newkey``
 
         Args:
-            key: a key, as text or bytes.
-            newkey: a key, as text or bytes.
+            key: the key, as text or bytes.
+            newkey: the key's new name.
 
         Returns:
             ``bool``
@@ -816,16 +837,19 @@ class GenericCommands(AwaitedFace[S]):
         ``RESTORE key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]``
 
         Args:
-            key: a key, as text or bytes.
-            ttl: whole milliseconds, or a timedelta.
-            serialized_value: bytes.
-            replace: add ``REPLACE``. Since 3.0.0.
-            absttl: add ``ABSTTL``. Since 5.0.0.
-            idletime: ``IDLETIME``, whole seconds, or a timedelta. Since 5.0.0.
-            freq: ``FREQ``, a whole number. Since 5.0.0.
+            key: the key, as text or bytes.
+            ttl: the time to live, in whole milliseconds or as a timedelta; 0 for none, and with ``absttl`` the moment of expiry since 1970.
+            serialized_value: what ``dump`` gave.
+            replace: replace what the key holds, which otherwise is an error. Since 3.0.0.
+            absttl: take ``ttl`` as a moment. Since 5.0.0.
+            idletime: how long it counts as unused, in whole seconds or as a timedelta. Since 5.0.0.
+            freq: how often it counts as used, 0 to 255. Since 5.0.0.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of idletime, freq can be given.
 
         Complexity: O(1), O(N*M), O(1) + O(1*M), O(N*M*log(N)), O(log(N)).
         Since Redis 2.6.0, Valkey 2.6.0.
@@ -841,10 +865,10 @@ class GenericCommands(AwaitedFace[S]):
         ``SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]``
 
         Args:
-            cursor: a whole number.
-            match: ``MATCH``, a glob-style pattern, as text or bytes.
-            count: ``COUNT``, a whole number.
-            type: ``TYPE``, text, bytes or a number. Since 6.0.0.
+            cursor: where to go on: 0 at first, then what the last call gave, until that is 0 again; ``0`` by default.
+            match: only what matches a glob-style pattern.
+            count: about how many keys to look at in this step.
+            type: only keys of a type, such as ``string``, ``list``, ``set``, ``zset``, ``hash`` or ``stream``. Since 6.0.0.
 
         Returns:
             ``tuple[int, list[S]]``
@@ -922,20 +946,23 @@ class GenericCommands(AwaitedFace[S]):
         ``SORT key [BY by-pattern] [LIMIT offset count] [GET get-pattern [GET get-pattern ...]] [ASC|DESC] [ALPHA] [STORE destination]``
 
         Args:
-            key: a key, as text or bytes.
-            by: ``BY``, a glob-style pattern, as text or bytes.
-            offset: a whole number.
-            num: a whole number.
-            get: ``GET``, one glob-style pattern, or several.
-            asc: add ``ASC``.
-            desc: add ``DESC``.
-            alpha: add ``ALPHA``.
-            store: ``STORE``, a key, as text or bytes.
+            key: the key, as text or bytes.
+            by: the pattern of the keys whose values are the weights to sort by, ``*`` standing for the element; ``nosort`` leaves the order.
+            offset: how many results to leave out at the beginning.
+            num: how many results to give at most; negative for all.
+            get: patterns of the keys whose values to give in place of the element, ``*`` standing for it and ``#`` for itself.
+            asc: in rising order.
+            desc: in falling order.
+            alpha: sort as text, not as numbers.
+            store: the key of the list that takes the result.
 
         Returns:
             ``int`` with ``store``;
             ``list[S | None]`` with ``get``;
             else ``list[S]``.
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: offset, num together or not at all; at most one of asc, desc; get needs at least one element.
 
         Complexity: O(N+M*log(M)), O(N).
         Since Redis 1.0.0, Valkey 1.0.0.
@@ -996,18 +1023,21 @@ class GenericCommands(AwaitedFace[S]):
         ``SORT_RO key [BY by-pattern] [LIMIT offset count] [GET get-pattern [GET get-pattern ...]] [ASC|DESC] [ALPHA]``
 
         Args:
-            key: a key, as text or bytes.
-            by: ``BY``, a glob-style pattern, as text or bytes.
-            offset: a whole number.
-            num: a whole number.
-            get: ``GET``, one glob-style pattern, or several.
-            asc: add ``ASC``.
-            desc: add ``DESC``.
-            alpha: add ``ALPHA``.
+            key: the key, as text or bytes.
+            by: the pattern of the keys whose values are the weights to sort by, ``*`` standing for the element; ``nosort`` leaves the order.
+            offset: how many results to leave out at the beginning.
+            num: how many results to give at most; negative for all.
+            get: patterns of the keys whose values to give in place of the element, ``*`` standing for it and ``#`` for itself.
+            asc: in rising order.
+            desc: in falling order.
+            alpha: sort as text, not as numbers.
 
         Returns:
             ``list[S | None]`` with ``get``;
             else ``list[S]``.
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: offset, num together or not at all; at most one of asc, desc; get needs at least one element.
 
         Complexity: O(N+M*log(M)), O(N).
         Since Redis 7.0.0, Valkey 7.0.0.
@@ -1024,10 +1054,13 @@ class GenericCommands(AwaitedFace[S]):
         ``TOUCH key [key ...]``
 
         Args:
-            keys: any number of them: ``Key | Many[Key]`` each.
+            keys: the keys, one by one or in a collection.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: keys needs at least one element.
 
         Complexity: O(N).
         Since Redis 3.2.1, Valkey 3.2.1.
@@ -1041,7 +1074,7 @@ class GenericCommands(AwaitedFace[S]):
         ``TTL key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the key, as text or bytes.
 
         Returns:
             ``int``
@@ -1058,7 +1091,7 @@ class GenericCommands(AwaitedFace[S]):
         ``TYPE key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the key, as text or bytes.
 
         Returns:
             ``str``
@@ -1075,10 +1108,13 @@ class GenericCommands(AwaitedFace[S]):
         ``UNLINK key [key ...]``
 
         Args:
-            keys: any number of them: ``Key | Many[Key]`` each.
+            keys: the keys, one by one or in a collection.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: keys needs at least one element.
 
         Complexity: O(1), O(N).
         Since Redis 4.0.0, Valkey 4.0.0.
@@ -1398,8 +1434,8 @@ class GenericStateCommands(AwaitedFace[S]):
         ``WAIT numreplicas timeout``
 
         Args:
-            numreplicas: a whole number.
-            timeout: whole milliseconds, or a timedelta.
+            numreplicas: how many replicas must have confirmed.
+            timeout: how long to wait at most, in whole milliseconds or as a timedelta; 0 for ever.
 
         Returns:
             ``int``
@@ -1416,9 +1452,9 @@ class GenericStateCommands(AwaitedFace[S]):
         ``WAITAOF numlocal numreplicas timeout``
 
         Args:
-            numlocal: a whole number.
-            numreplicas: a whole number.
-            timeout: whole milliseconds, or a timedelta.
+            numlocal: 1 to wait for the server's own disk, else 0.
+            numreplicas: how many replicas must have written to their disks.
+            timeout: how long to wait at most, in whole milliseconds or as a timedelta; 0 for ever.
 
         Returns:
             ``tuple[int, int]``

@@ -419,14 +419,17 @@ class GeoCommands(AwaitedFace[S]):
         ``GEOADD key [NX|XX] [CH] longitude latitude member [longitude latitude member ...]``
 
         Args:
-            key: a key, as text or bytes.
-            members: any number of them: ``tuple[float, float, Value]`` each.
-            nx: add ``NX``.
-            xx: add ``XX``.
-            ch: add ``CH``. Since 6.2.0.
+            key: the key of a sorted set of positions.
+            members: tuples of longitude and latitude, in degrees, and member.
+            nx: only add new members, and move none.
+            xx: only move present members, and add none.
+            ch: count the members that moved too, not only the new ones. Since 6.2.0.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of nx, xx; members needs at least one element.
 
         Complexity: O(log(N)).
         Since Redis 3.2.0, Valkey 3.2.0.
@@ -440,13 +443,16 @@ class GeoCommands(AwaitedFace[S]):
         ``GEODIST key member1 member2 [M|KM|FT|MI]``
 
         Args:
-            key: a key, as text or bytes.
-            member1: text, bytes or a number.
-            member2: text, bytes or a number.
-            unit: ``"M"``, ``"KM"``, ``"FT"`` or ``"MI"``, in either case.
+            key: the key of a sorted set of positions.
+            member1: the one member.
+            member2: the other member.
+            unit: the unit of the answer, metres where it is left out: ``"M"``, ``"KM"``, ``"FT"`` or ``"MI"``, in either case.
 
         Returns:
             ``float | None``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: unit must be one of M, KM, FT, MI.
 
         Complexity: O(1).
         Since Redis 3.2.0, Valkey 3.2.0.
@@ -460,8 +466,8 @@ class GeoCommands(AwaitedFace[S]):
         ``GEOHASH key [member [member ...]]``
 
         Args:
-            key: a key, as text or bytes.
-            members: any number of them: text, bytes or a number.
+            key: the key of a sorted set of positions.
+            members: the members.
 
         Returns:
             ``list[str | None]``
@@ -478,8 +484,8 @@ class GeoCommands(AwaitedFace[S]):
         ``GEOPOS key [member [member ...]]``
 
         Args:
-            key: a key, as text or bytes.
-            members: any number of them: text, bytes or a number.
+            key: the key of a sorted set of positions.
+            members: the members.
 
         Returns:
             ``list[tuple[float, float] | None]``
@@ -661,20 +667,20 @@ class GeoCommands(AwaitedFace[S]):
         ``GEORADIUS key longitude latitude radius <M|KM|FT|MI> [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count [ANY]] [ASC|DESC] [STORE storekey|STOREDIST storedistkey]``
 
         Args:
-            key: a key, as text or bytes.
-            longitude: a number.
-            latitude: a number.
-            radius: a number.
-            unit: ``"M"``, ``"KM"``, ``"FT"`` or ``"MI"``, in either case.
-            withcoord: add ``WITHCOORD``.
-            withdist: add ``WITHDIST``.
-            withhash: add ``WITHHASH``.
-            count: a whole number.
-            any: add ``ANY``. Since 6.2.0.
-            asc: add ``ASC``.
-            desc: add ``DESC``.
-            store: ``STORE``, a key, as text or bytes.
-            storedist: ``STOREDIST``, a key, as text or bytes.
+            key: the key of a sorted set of positions.
+            longitude: the middle's longitude, in degrees.
+            latitude: the middle's latitude, in degrees.
+            radius: the distance from the middle, in ``unit``.
+            unit: the unit of distances: ``"M"``, ``"KM"``, ``"FT"`` or ``"MI"``, in either case.
+            withcoord: give longitude and latitude too.
+            withdist: give the distance from the middle too.
+            withhash: give the position as the server stores it too, a 52-bit number.
+            count: how many members to give at most, the nearest first.
+            any: take the first ``count`` that are found, not the nearest. Since 6.2.0.
+            asc: the nearest first.
+            desc: the farthest first.
+            store: the key of a sorted set that takes the members with their positions.
+            storedist: the key of a sorted set that takes the members with their distances as scores.
 
         Returns:
             ``int`` with ``store``;
@@ -683,6 +689,9 @@ class GeoCommands(AwaitedFace[S]):
             ``list[GeoResult[S]]`` with ``withdist``;
             ``list[GeoResult[S]]`` with ``withhash``;
             else ``list[S]``.
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: unit must be one of M, KM, FT, MI; any needs count; at most one of asc, desc; at most one of store, storedist; store and storedist exclude withcoord, withdist and withhash.
 
         Complexity: O(N+log(M)).
         Since Redis 3.2.0, Valkey 3.2.0.
@@ -880,19 +889,19 @@ class GeoCommands(AwaitedFace[S]):
         ``GEORADIUSBYMEMBER key member radius <M|KM|FT|MI> [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count [ANY]] [ASC|DESC] [STORE storekey|STOREDIST storedistkey]``
 
         Args:
-            key: a key, as text or bytes.
-            member: text, bytes or a number.
-            radius: a number.
-            unit: ``"M"``, ``"KM"``, ``"FT"`` or ``"MI"``, in either case.
-            withcoord: add ``WITHCOORD``.
-            withdist: add ``WITHDIST``.
-            withhash: add ``WITHHASH``.
-            count: a whole number.
-            any: add ``ANY``.
-            asc: add ``ASC``.
-            desc: add ``DESC``.
-            store: ``STORE``, a key, as text or bytes.
-            storedist: ``STOREDIST``, a key, as text or bytes.
+            key: the key of a sorted set of positions.
+            member: the member in the middle.
+            radius: the distance from the middle, in ``unit``.
+            unit: the unit of distances: ``"M"``, ``"KM"``, ``"FT"`` or ``"MI"``, in either case.
+            withcoord: give longitude and latitude too.
+            withdist: give the distance from the middle too.
+            withhash: give the position as the server stores it too, a 52-bit number.
+            count: how many members to give at most, the nearest first.
+            any: take the first ``count`` that are found, not the nearest.
+            asc: the nearest first.
+            desc: the farthest first.
+            store: the key of a sorted set that takes the members with their positions.
+            storedist: the key of a sorted set that takes the members with their distances as scores.
 
         Returns:
             ``int`` with ``store``;
@@ -901,6 +910,9 @@ class GeoCommands(AwaitedFace[S]):
             ``list[GeoResult[S]]`` with ``withdist``;
             ``list[GeoResult[S]]`` with ``withhash``;
             else ``list[S]``.
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: unit must be one of M, KM, FT, MI; any needs count; at most one of asc, desc; at most one of store, storedist; store and storedist exclude withcoord, withdist and withhash.
 
         Complexity: O(N+log(M)).
         Since Redis 3.2.0, Valkey 3.2.0.
@@ -1033,23 +1045,26 @@ class GeoCommands(AwaitedFace[S]):
         ``GEORADIUSBYMEMBER_RO key member radius <M|KM|FT|MI> [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count [ANY]] [ASC|DESC]``
 
         Args:
-            key: a key, as text or bytes.
-            member: text, bytes or a number.
-            radius: a number.
-            unit: ``"M"``, ``"KM"``, ``"FT"`` or ``"MI"``, in either case.
-            withcoord: add ``WITHCOORD``.
-            withdist: add ``WITHDIST``.
-            withhash: add ``WITHHASH``.
-            count: a whole number.
-            any: add ``ANY``.
-            asc: add ``ASC``.
-            desc: add ``DESC``.
+            key: the key of a sorted set of positions.
+            member: the member in the middle.
+            radius: the distance from the middle, in ``unit``.
+            unit: the unit of distances: ``"M"``, ``"KM"``, ``"FT"`` or ``"MI"``, in either case.
+            withcoord: give longitude and latitude too.
+            withdist: give the distance from the middle too.
+            withhash: give the position as the server stores it too, a 52-bit number.
+            count: how many members to give at most, the nearest first.
+            any: take the first ``count`` that are found, not the nearest.
+            asc: the nearest first.
+            desc: the farthest first.
 
         Returns:
             ``list[GeoResult[S]]`` with ``withcoord``;
             ``list[GeoResult[S]]`` with ``withdist``;
             ``list[GeoResult[S]]`` with ``withhash``;
             else ``list[S]``.
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: unit must be one of M, KM, FT, MI; any needs count; at most one of asc, desc.
 
         Complexity: O(N+log(M)).
         Since Redis 3.2.10, Valkey 3.2.10.
@@ -1184,24 +1199,27 @@ class GeoCommands(AwaitedFace[S]):
         ``GEORADIUS_RO key longitude latitude radius <M|KM|FT|MI> [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count [ANY]] [ASC|DESC]``
 
         Args:
-            key: a key, as text or bytes.
-            longitude: a number.
-            latitude: a number.
-            radius: a number.
-            unit: ``"M"``, ``"KM"``, ``"FT"`` or ``"MI"``, in either case.
-            withcoord: add ``WITHCOORD``.
-            withdist: add ``WITHDIST``.
-            withhash: add ``WITHHASH``.
-            count: a whole number.
-            any: add ``ANY``. Since 6.2.0.
-            asc: add ``ASC``.
-            desc: add ``DESC``.
+            key: the key of a sorted set of positions.
+            longitude: the middle's longitude, in degrees.
+            latitude: the middle's latitude, in degrees.
+            radius: the distance from the middle, in ``unit``.
+            unit: the unit of distances: ``"M"``, ``"KM"``, ``"FT"`` or ``"MI"``, in either case.
+            withcoord: give longitude and latitude too.
+            withdist: give the distance from the middle too.
+            withhash: give the position as the server stores it too, a 52-bit number.
+            count: how many members to give at most, the nearest first.
+            any: take the first ``count`` that are found, not the nearest. Since 6.2.0.
+            asc: the nearest first.
+            desc: the farthest first.
 
         Returns:
             ``list[GeoResult[S]]`` with ``withcoord``;
             ``list[GeoResult[S]]`` with ``withdist``;
             ``list[GeoResult[S]]`` with ``withhash``;
             else ``list[S]``.
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: unit must be one of M, KM, FT, MI; any needs count; at most one of asc, desc.
 
         Complexity: O(N+log(M)).
         Since Redis 3.2.10, Valkey 3.2.10.
@@ -1342,25 +1360,28 @@ class GeoCommands(AwaitedFace[S]):
         ``GEOSEARCH key [FROMMEMBER member|FROMLONLAT longitude latitude] <BYRADIUS radius <M|KM|FT|MI>|BYBOX width height <M|KM|FT|MI>|BYPOLYGON num-vertices longitude latitude [longitude latitude ...]> [ASC|DESC] [COUNT count [ANY]] [WITHCOORD] [WITHDIST] [WITHHASH]``
 
         Args:
-            key: a key, as text or bytes.
-            frommember: ``FROMMEMBER``, text, bytes or a number.
-            fromlonlat: ``FROMLONLAT``, ``tuple[float, float]``.
-            byradius: ``BYRADIUS``, ``tuple[float, Unit]``.
-            bybox: ``BYBOX``, ``tuple[float, float, Unit]``.
-            bypolygon: a collection: ``tuple[float, float]`` each.
-            asc: add ``ASC``.
-            desc: add ``DESC``.
-            count: a whole number.
-            any: add ``ANY``.
-            withcoord: add ``WITHCOORD``.
-            withdist: add ``WITHDIST``.
-            withhash: add ``WITHHASH``.
+            key: the key of a sorted set of positions.
+            frommember: the member in the middle.
+            fromlonlat: the middle's longitude and latitude, in degrees.
+            byradius: the distance from the middle, and its unit.
+            bybox: the box's width and height around the middle, and their unit.
+            bypolygon: the corners' longitudes and latitudes, in degrees.
+            asc: the nearest first.
+            desc: the farthest first.
+            count: how many members to give at most, the nearest first.
+            any: take the first ``count`` that are found, not the nearest.
+            withcoord: give longitude and latitude too.
+            withdist: give the distance from the middle too.
+            withhash: give the position as the server stores it too, a 52-bit number.
 
         Returns:
             ``list[GeoResult[S]]`` with ``withcoord``;
             ``list[GeoResult[S]]`` with ``withdist``;
             ``list[GeoResult[S]]`` with ``withhash``;
             else ``list[S]``.
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of frommember, fromlonlat; exactly one of byradius, bybox, bypolygon; at most one of asc, desc; any needs count; exactly one of frommember, fromlonlat must be given, but for bypolygon; bypolygon excludes frommember and fromlonlat; fromlonlat must be a tuple of 2; byradius must be a tuple of 2; bybox must be a tuple of 3; bypolygon must be a collection; bypolygon needs at least one element.
 
         Complexity: O(N+log(M)).
         Since Redis 6.2.0, Valkey 6.2.0.
@@ -1411,21 +1432,24 @@ class GeoCommands(AwaitedFace[S]):
         ``GEOSEARCHSTORE destination source [FROMMEMBER member|FROMLONLAT longitude latitude] <BYRADIUS radius <M|KM|FT|MI>|BYBOX width height <M|KM|FT|MI>|BYPOLYGON num-vertices longitude latitude [longitude latitude ...]> [ASC|DESC] [COUNT count [ANY]] [STOREDIST]``
 
         Args:
-            destination: a key, as text or bytes.
-            source: a key, as text or bytes.
-            frommember: ``FROMMEMBER``, text, bytes or a number.
-            fromlonlat: ``FROMLONLAT``, ``tuple[float, float]``.
-            byradius: ``BYRADIUS``, ``tuple[float, Unit]``.
-            bybox: ``BYBOX``, ``tuple[float, float, Unit]``.
-            bypolygon: a collection: ``tuple[float, float]`` each.
-            asc: add ``ASC``.
-            desc: add ``DESC``.
-            count: a whole number.
-            any: add ``ANY``.
-            storedist: add ``STOREDIST``.
+            destination: the key of the sorted set that takes the result.
+            source: the key to search.
+            frommember: the member in the middle.
+            fromlonlat: the middle's longitude and latitude, in degrees.
+            byradius: the distance from the middle, and its unit.
+            bybox: the box's width and height around the middle, and their unit.
+            bypolygon: the corners' longitudes and latitudes, in degrees.
+            asc: the nearest first.
+            desc: the farthest first.
+            count: how many members to give at most, the nearest first.
+            any: take the first ``count`` that are found, not the nearest.
+            storedist: store the distances as scores, not the positions.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of frommember, fromlonlat; exactly one of byradius, bybox, bypolygon; at most one of asc, desc; any needs count; exactly one of frommember, fromlonlat must be given, but for bypolygon; bypolygon excludes frommember and fromlonlat; fromlonlat must be a tuple of 2; byradius must be a tuple of 2; bybox must be a tuple of 3; bypolygon must be a collection; bypolygon needs at least one element.
 
         Complexity: O(N+log(M)).
         Since Redis 6.2.0, Valkey 6.2.0.

@@ -360,11 +360,14 @@ class HashCommands(AwaitedFace[S]):
         ``HDEL key field [field ...]``
 
         Args:
-            key: a key, as text or bytes.
-            fields: any number of them: text, bytes or a number.
+            key: the hash's key.
+            fields: the fields' names.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: fields needs at least one element.
 
         Complexity: O(N).
         Since Redis 2.0.0, Valkey 2.0.0.
@@ -378,8 +381,8 @@ class HashCommands(AwaitedFace[S]):
         ``HEXISTS key field``
 
         Args:
-            key: a key, as text or bytes.
-            field: text, bytes or a number.
+            key: the hash's key.
+            field: the field's name.
 
         Returns:
             ``bool``
@@ -406,16 +409,19 @@ class HashCommands(AwaitedFace[S]):
         ``HEXPIRE key seconds [NX|XX|GT|LT] FIELDS numfields field [field ...]``
 
         Args:
-            key: a key, as text or bytes.
-            seconds: whole seconds, or a timedelta.
-            fields: any number of them: text, bytes or a number.
-            nx: add ``NX``.
-            xx: add ``XX``.
-            gt: add ``GT``.
-            lt: add ``LT``.
+            key: the hash's key.
+            seconds: the fields' time to live, in whole seconds or as a timedelta.
+            fields: the fields' names.
+            nx: only for fields that have no time to live.
+            xx: only for fields that have one.
+            gt: only where it then lives longer; a field without a time to live counts as living for ever.
+            lt: only where it then lives less long; a field without a time to live counts as living for ever.
 
         Returns:
             ``list[int]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of nx, xx, gt, lt; fields needs at least one element.
 
         Complexity: O(N).
         Since Redis 7.4.0, Valkey 9.0.0.
@@ -439,16 +445,19 @@ class HashCommands(AwaitedFace[S]):
         ``HEXPIREAT key unix-time-seconds [NX|XX|GT|LT] FIELDS numfields field [field ...]``
 
         Args:
-            key: a key, as text or bytes.
-            unix_time_seconds: seconds since 1970, or a datetime.
-            fields: any number of them: text, bytes or a number.
-            nx: add ``NX``.
-            xx: add ``XX``.
-            gt: add ``GT``.
-            lt: add ``LT``.
+            key: the hash's key.
+            unix_time_seconds: the moment at which the fields expire, in seconds since 1970 or as a datetime.
+            fields: the fields' names.
+            nx: only for fields that have no time to live.
+            xx: only for fields that have one.
+            gt: only where it then lives longer; a field without a time to live counts as living for ever.
+            lt: only where it then lives less long; a field without a time to live counts as living for ever.
 
         Returns:
             ``list[int]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of nx, xx, gt, lt; fields needs at least one element.
 
         Complexity: O(N).
         Since Redis 7.4.0, Valkey 9.0.0.
@@ -462,11 +471,14 @@ class HashCommands(AwaitedFace[S]):
         ``HEXPIRETIME key FIELDS numfields field [field ...]``
 
         Args:
-            key: a key, as text or bytes.
-            fields: any number of them: text, bytes or a number.
+            key: the hash's key.
+            fields: the fields' names.
 
         Returns:
             ``list[int]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: fields needs at least one element.
 
         Complexity: O(N).
         Since Redis 7.4.0, Valkey 9.0.0.
@@ -480,8 +492,8 @@ class HashCommands(AwaitedFace[S]):
         ``HGET key field``
 
         Args:
-            key: a key, as text or bytes.
-            field: text, bytes or a number.
+            key: the hash's key.
+            field: the field's name.
 
         Returns:
             ``S | None``
@@ -498,7 +510,7 @@ class HashCommands(AwaitedFace[S]):
         ``HGETALL key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the hash's key.
 
         Returns:
             ``dict[S, S]``
@@ -515,11 +527,14 @@ class HashCommands(AwaitedFace[S]):
         ``HGETDEL key FIELDS numfields field [field ...]``
 
         Args:
-            key: a key, as text or bytes.
-            fields: any number of them: text, bytes or a number.
+            key: the hash's key.
+            fields: the fields' names.
 
         Returns:
             ``list[S | None]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: fields needs at least one element.
 
         Complexity: O(N).
         Since Redis 8.0.0, Valkey 9.1.0.
@@ -543,16 +558,19 @@ class HashCommands(AwaitedFace[S]):
         ``HGETEX key [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|PERSIST] FIELDS numfields field [field ...]``
 
         Args:
-            key: a key, as text or bytes.
-            fields: any number of them: text, bytes or a number.
-            ex: ``EX``, whole seconds, or a timedelta.
-            px: ``PX``, whole milliseconds, or a timedelta.
-            exat: ``EXAT``, seconds since 1970, or a datetime.
-            pxat: ``PXAT``, milliseconds since 1970, or a datetime.
-            persist: add ``PERSIST``.
+            key: the hash's key.
+            fields: the fields' names.
+            ex: the fields' time to live, in whole seconds or as a timedelta.
+            px: the fields' time to live, in whole milliseconds or as a timedelta.
+            exat: the moment at which the fields expire, in seconds since 1970 or as a datetime.
+            pxat: the moment at which the fields expire, in milliseconds since 1970 or as a datetime.
+            persist: take the fields' time to live away.
 
         Returns:
             ``list[S | None]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of ex, px, exat, pxat, persist; fields needs at least one element.
 
         Complexity: O(N).
         Since Redis 8.0.0, Valkey 9.0.0.
@@ -566,9 +584,9 @@ class HashCommands(AwaitedFace[S]):
         ``HINCRBY key field increment``
 
         Args:
-            key: a key, as text or bytes.
-            field: text, bytes or a number.
-            amount: a whole number.
+            key: the hash's key.
+            field: the field's name.
+            amount: how much to add; it may be negative; ``1`` by default.
 
         Returns:
             ``int``
@@ -585,9 +603,9 @@ class HashCommands(AwaitedFace[S]):
         ``HINCRBYFLOAT key field increment``
 
         Args:
-            key: a key, as text or bytes.
-            field: text, bytes or a number.
-            amount: a number.
+            key: the hash's key.
+            field: the field's name.
+            amount: how much to add; it may be negative; ``1.0`` by default.
 
         Returns:
             ``float``
@@ -604,7 +622,7 @@ class HashCommands(AwaitedFace[S]):
         ``HKEYS key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the hash's key.
 
         Returns:
             ``list[S]``
@@ -621,7 +639,7 @@ class HashCommands(AwaitedFace[S]):
         ``HLEN key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the hash's key.
 
         Returns:
             ``int``
@@ -638,11 +656,14 @@ class HashCommands(AwaitedFace[S]):
         ``HMGET key field [field ...]``
 
         Args:
-            key: a key, as text or bytes.
-            fields: any number of them: texts, or collections of them.
+            key: the hash's key.
+            fields: the fields' names.
 
         Returns:
             ``list[S | None]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: fields needs at least one element.
 
         Complexity: O(N).
         Since Redis 2.0.0, Valkey 2.0.0.
@@ -656,11 +677,14 @@ class HashCommands(AwaitedFace[S]):
         ``HMSET key field value [field value ...]``
 
         Args:
-            key: a key, as text or bytes.
-            mapping: a mapping.
+            key: the hash's key.
+            mapping: a mapping of fields to values.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: mapping must be a mapping; mapping needs at least one element.
 
         Complexity: O(N).
         Since Redis 2.0.0, Valkey 2.0.0.
@@ -675,11 +699,14 @@ class HashCommands(AwaitedFace[S]):
         ``HPERSIST key FIELDS numfields field [field ...]``
 
         Args:
-            key: a key, as text or bytes.
-            fields: any number of them: text, bytes or a number.
+            key: the hash's key.
+            fields: the fields' names.
 
         Returns:
             ``list[int]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: fields needs at least one element.
 
         Complexity: O(N).
         Since Redis 7.4.0, Valkey 9.0.0.
@@ -703,16 +730,19 @@ class HashCommands(AwaitedFace[S]):
         ``HPEXPIRE key milliseconds [NX|XX|GT|LT] FIELDS numfields field [field ...]``
 
         Args:
-            key: a key, as text or bytes.
-            milliseconds: whole milliseconds, or a timedelta.
-            fields: any number of them: text, bytes or a number.
-            nx: add ``NX``.
-            xx: add ``XX``.
-            gt: add ``GT``.
-            lt: add ``LT``.
+            key: the hash's key.
+            milliseconds: the fields' time to live, in whole milliseconds or as a timedelta.
+            fields: the fields' names.
+            nx: only for fields that have no time to live.
+            xx: only for fields that have one.
+            gt: only where it then lives longer; a field without a time to live counts as living for ever.
+            lt: only where it then lives less long; a field without a time to live counts as living for ever.
 
         Returns:
             ``list[int]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of nx, xx, gt, lt; fields needs at least one element.
 
         Complexity: O(N).
         Since Redis 7.4.0, Valkey 9.0.0.
@@ -736,16 +766,19 @@ class HashCommands(AwaitedFace[S]):
         ``HPEXPIREAT key unix-time-milliseconds [NX|XX|GT|LT] FIELDS numfields field [field ...]``
 
         Args:
-            key: a key, as text or bytes.
-            unix_time_milliseconds: milliseconds since 1970, or a datetime.
-            fields: any number of them: text, bytes or a number.
-            nx: add ``NX``.
-            xx: add ``XX``.
-            gt: add ``GT``.
-            lt: add ``LT``.
+            key: the hash's key.
+            unix_time_milliseconds: the moment at which the fields expire, in milliseconds since 1970 or as a datetime.
+            fields: the fields' names.
+            nx: only for fields that have no time to live.
+            xx: only for fields that have one.
+            gt: only where it then lives longer; a field without a time to live counts as living for ever.
+            lt: only where it then lives less long; a field without a time to live counts as living for ever.
 
         Returns:
             ``list[int]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of nx, xx, gt, lt; fields needs at least one element.
 
         Complexity: O(N).
         Since Redis 7.4.0, Valkey 9.0.0.
@@ -759,11 +792,14 @@ class HashCommands(AwaitedFace[S]):
         ``HPEXPIRETIME key FIELDS numfields field [field ...]``
 
         Args:
-            key: a key, as text or bytes.
-            fields: any number of them: text, bytes or a number.
+            key: the hash's key.
+            fields: the fields' names.
 
         Returns:
             ``list[int]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: fields needs at least one element.
 
         Complexity: O(N).
         Since Redis 7.4.0, Valkey 9.0.0.
@@ -777,11 +813,14 @@ class HashCommands(AwaitedFace[S]):
         ``HPTTL key FIELDS numfields field [field ...]``
 
         Args:
-            key: a key, as text or bytes.
-            fields: any number of them: text, bytes or a number.
+            key: the hash's key.
+            fields: the fields' names.
 
         Returns:
             ``list[int]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: fields needs at least one element.
 
         Complexity: O(N).
         Since Redis 7.4.0, Valkey 9.0.0.
@@ -809,14 +848,17 @@ class HashCommands(AwaitedFace[S]):
         ``HRANDFIELD key [count [WITHVALUES]]``
 
         Args:
-            key: a key, as text or bytes.
-            count: a whole number.
-            withvalues: add ``WITHVALUES``.
+            key: the hash's key.
+            count: how many: different ones, or of negative numbers with repetitions; one field, not a list, where it is left out.
+            withvalues: give the values too.
 
         Returns:
             ``list[tuple[S, S]]`` with ``count`` and ``withvalues``;
             ``list[S]`` with ``count``;
             else ``S | None``.
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: withvalues needs count.
 
         Complexity: O(N).
         Since Redis 6.2.0, Valkey 6.2.0.
@@ -880,11 +922,11 @@ class HashCommands(AwaitedFace[S]):
         ``HSCAN key cursor [MATCH pattern] [COUNT count] [NOVALUES]``
 
         Args:
-            key: a key, as text or bytes.
-            cursor: a whole number.
-            match: ``MATCH``, a glob-style pattern, as text or bytes.
-            count: ``COUNT``, a whole number.
-            novalues: add ``NOVALUES``. Since 7.4.0.
+            key: the hash's key.
+            cursor: where to go on: 0 at first, then what the last call gave, until that is 0 again; ``0`` by default.
+            match: only what matches a glob-style pattern.
+            count: about how many fields to look at in this step.
+            novalues: give the fields alone. Since 7.4.0.
 
         Returns:
             ``tuple[int, list[S]]`` with ``novalues``;
@@ -922,13 +964,16 @@ class HashCommands(AwaitedFace[S]):
         ``HSET key field value [field value ...]``
 
         Args:
-            key: a key, as text or bytes.
-            field: ``Value | Pairs[Value, Value]``.
-            value: text, bytes or a number.
-            mapping: a mapping.
+            key: the hash's key.
+            field: a field, or a mapping of fields to values.
+            value: the field's value.
+            mapping: the mapping by keyword, in place of ``field``.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: a mapping, or one field and its value; a mapping needs at least one element.
 
         Complexity: O(1), O(N).
         Since Redis 2.0.0, Valkey 2.0.0.
@@ -957,20 +1002,23 @@ class HashCommands(AwaitedFace[S]):
         ``HSETEX key [NX|XX] [FNX|FXX] [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|KEEPTTL] FIELDS numfields field value [field value ...]``
 
         Args:
-            key: a key, as text or bytes.
-            mapping: a mapping.
-            nx: add ``NX``.
-            xx: add ``XX``.
-            fnx: add ``FNX``.
-            fxx: add ``FXX``.
-            ex: ``EX``, whole seconds, or a timedelta.
-            px: ``PX``, whole milliseconds, or a timedelta.
-            exat: ``EXAT``, seconds since 1970, or a datetime.
-            pxat: ``PXAT``, milliseconds since 1970, or a datetime.
-            keepttl: add ``KEEPTTL``.
+            key: the hash's key.
+            mapping: a mapping of fields to values.
+            nx: only where the hash does not exist.
+            xx: only where the hash exists.
+            fnx: only where none of the fields exists.
+            fxx: only where all of the fields exist.
+            ex: the fields' time to live, in whole seconds or as a timedelta.
+            px: the fields' time to live, in whole milliseconds or as a timedelta.
+            exat: the moment at which the fields expire, in seconds since 1970 or as a datetime.
+            pxat: the moment at which the fields expire, in milliseconds since 1970 or as a datetime.
+            keepttl: keep the fields' present time to live, which a write otherwise takes away.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of nx, xx; at most one of fnx, fxx; at most one of ex, px, exat, pxat, keepttl; mapping must be a mapping; mapping needs at least one element.
 
         Complexity: O(N).
         Since Redis 8.0.0, Valkey 9.0.0.
@@ -984,9 +1032,9 @@ class HashCommands(AwaitedFace[S]):
         ``HSETNX key field value``
 
         Args:
-            key: a key, as text or bytes.
-            field: text, bytes or a number.
-            value: text, bytes or a number.
+            key: the hash's key.
+            field: the field's name.
+            value: what to store.
 
         Returns:
             ``bool``
@@ -1003,8 +1051,8 @@ class HashCommands(AwaitedFace[S]):
         ``HSTRLEN key field``
 
         Args:
-            key: a key, as text or bytes.
-            field: text, bytes or a number.
+            key: the hash's key.
+            field: the field's name.
 
         Returns:
             ``int``
@@ -1021,11 +1069,14 @@ class HashCommands(AwaitedFace[S]):
         ``HTTL key FIELDS numfields field [field ...]``
 
         Args:
-            key: a key, as text or bytes.
-            fields: any number of them: text, bytes or a number.
+            key: the hash's key.
+            fields: the fields' names.
 
         Returns:
             ``list[int]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: fields needs at least one element.
 
         Complexity: O(N).
         Since Redis 7.4.0, Valkey 9.0.0.
@@ -1039,7 +1090,7 @@ class HashCommands(AwaitedFace[S]):
         ``HVALS key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the hash's key.
 
         Returns:
             ``list[S]``
@@ -1331,7 +1382,7 @@ class HashStateCommands(AwaitedFace[S]):
         ``HIMPORT DISCARD fieldset-name``
 
         Args:
-            fieldset_name: text, bytes or a number.
+            fieldset_name: the name of the set of fields.
 
         Returns:
             ``bool``
@@ -1364,11 +1415,14 @@ class HashStateCommands(AwaitedFace[S]):
         ``HIMPORT PREPARE fieldset-name field [field ...]``
 
         Args:
-            fieldset_name: text, bytes or a number.
-            fields: any number of them: text, bytes or a number.
+            fieldset_name: the name of the set of fields.
+            fields: the fields' names.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: fields needs at least one element.
 
         Complexity: O(N*log(N)).
         Since Redis 8.10.0.
@@ -1383,12 +1437,15 @@ class HashStateCommands(AwaitedFace[S]):
         ``HIMPORT SET key fieldset-name value [value ...]``
 
         Args:
-            key: a key, as text or bytes.
-            fieldset_name: text, bytes or a number.
-            values: any number of them: text, bytes or a number.
+            key: the hash's key.
+            fieldset_name: the name of the set of fields.
+            values: the values, in the order of the fields.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: values needs at least one element.
 
         Complexity: O(N).
         Since Redis 8.10.0.

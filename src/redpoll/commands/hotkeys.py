@@ -70,7 +70,6 @@ class HotkeysCommands(AwaitedFace[S]):
         Complexity: O(K).
         Since Redis 8.6.0.
         See https://redis.io/docs/latest/commands/hotkeys-get/
-        Not yet confirmed on a live server.
         """
         return await self._run(HOTKEYS_GET, ("HOTKEYS", "GET"))
 
@@ -85,7 +84,6 @@ class HotkeysCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since Redis 8.6.1.
         See https://redis.io/docs/latest/commands/hotkeys-help/
-        Not yet confirmed on a live server.
         """
         return await self._run(HOTKEYS_HELP, ("HOTKEYS", "HELP"))
 
@@ -100,7 +98,6 @@ class HotkeysCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since Redis 8.6.0.
         See https://redis.io/docs/latest/commands/hotkeys-reset/
-        Not yet confirmed on a live server.
         """
         return await self._run(HOTKEYS_RESET, ("HOTKEYS", "RESET"))
 
@@ -119,20 +116,22 @@ class HotkeysCommands(AwaitedFace[S]):
         ``HOTKEYS START METRICS count [CPU] [NET] [COUNT k] [DURATION seconds] [SAMPLE ratio] [SLOTS count slot [slot ...]]``
 
         Args:
-            cpu: off by default.
-            net: off by default.
-            count: a whole number.
-            duration: whole seconds, or a timedelta.
-            sample: a whole number.
-            slots: a collection: a whole number.
+            cpu: find the keys that take the most processor time.
+            net: find the keys that take the most network traffic.
+            count: how many keys to tell of.
+            duration: how long to look, in whole seconds or as a timedelta.
+            sample: look at one command in so many.
+            slots: only keys of these hash slots.
 
         Returns:
             ``bool``
 
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at least one of cpu, net; slots must be a collection; slots needs at least one element.
+
         Complexity: O(1).
         Since Redis 8.6.0.
         See https://redis.io/docs/latest/commands/hotkeys-start/
-        Not yet confirmed on a live server.
         """
         return await self._run(HOTKEYS_START, encode_hotkeys_start(cpu, net, count, duration, sample, slots))
 
@@ -147,7 +146,6 @@ class HotkeysCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since Redis 8.6.0.
         See https://redis.io/docs/latest/commands/hotkeys-stop/
-        Not yet confirmed on a live server.
         """
         return await self._run(HOTKEYS_STOP, ("HOTKEYS", "STOP"))
 

@@ -41,8 +41,8 @@ class HyperloglogCommands(AwaitedFace[S]):
         ``PFADD key [element [element ...]]``
 
         Args:
-            key: a key, as text or bytes.
-            elements: any number of them: text, bytes or a number.
+            key: the estimator's key.
+            elements: what to count; it may be none, which just makes the key.
 
         Returns:
             ``bool``
@@ -59,10 +59,13 @@ class HyperloglogCommands(AwaitedFace[S]):
         ``PFCOUNT key [key ...]``
 
         Args:
-            keys: any number of them: ``Key | Many[Key]`` each.
+            keys: the keys, one by one or in a collection.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: keys needs at least one element.
 
         Complexity: O(1), O(N).
         Since Redis 2.8.9, Valkey 2.8.9.
@@ -76,8 +79,8 @@ class HyperloglogCommands(AwaitedFace[S]):
         ``PFDEBUG subcommand key``
 
         Args:
-            subcommand: text, bytes or a number.
-            key: a key, as text or bytes.
+            subcommand: what to do.
+            key: the estimator's key.
 
         Returns:
             ``Any``
@@ -93,8 +96,8 @@ class HyperloglogCommands(AwaitedFace[S]):
         ``PFMERGE destkey [sourcekey [sourcekey ...]]``
 
         Args:
-            destkey: a key, as text or bytes.
-            sourcekeys: any number of them: ``Key | Many[Key]`` each.
+            destkey: the key that takes the result, in place of what it held.
+            sourcekeys: the keys to merge, one by one or in a collection.
 
         Returns:
             ``bool``

@@ -237,14 +237,17 @@ class JsonCommands(AwaitedFace[S]):
         ``JSON.ARRAPPEND key path json [json ...]``
 
         Args:
-            key: a key, as text or bytes.
+            key: the document's key.
             path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
-            values: any number of them: any value, sent as JSON text; ``RawJSON`` of ``redpoll.values`` for text that is JSON already.
+            values: any value, sent as JSON text; ``RawJSON`` of ``redpoll.values`` for text that is JSON already.
             dumps: turns the value into JSON text; the standard ``json.dumps`` by default.
 
         Returns:
             ``list[int | None]`` with a ``path`` that begins with ``$``;
             else ``int | None``.
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: values needs at least one element.
 
         Complexity: O(1), O(N).
         Since RedisJSON 1.0.0.
@@ -298,16 +301,19 @@ class JsonCommands(AwaitedFace[S]):
         ``JSON.ARRINDEX key path json-value [start [stop]]``
 
         Args:
-            key: a key, as text or bytes.
+            key: the document's key.
             path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
             value: any value, sent as JSON text; ``RawJSON`` of ``redpoll.values`` for text that is JSON already.
-            start: a whole number.
-            stop: a whole number.
+            start: the first position: 0 is the first, -1 the last.
+            stop: the position before which to stop; 0 for the end.
             dumps: turns the value into JSON text; the standard ``json.dumps`` by default.
 
         Returns:
             ``list[int | None]`` with a ``path`` that begins with ``$``;
             else ``int | None``.
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: stop needs start.
 
         Complexity: O(N).
         Since RedisJSON 1.0.0.
@@ -337,15 +343,18 @@ class JsonCommands(AwaitedFace[S]):
         ``JSON.ARRINSERT key path index json [json ...]``
 
         Args:
-            key: a key, as text or bytes.
+            key: the document's key.
             path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
-            index: a whole number.
-            values: any number of them: any value, sent as JSON text; ``RawJSON`` of ``redpoll.values`` for text that is JSON already.
+            index: the position: 0 is the first, -1 the last.
+            values: any value, sent as JSON text; ``RawJSON`` of ``redpoll.values`` for text that is JSON already.
             dumps: turns the value into JSON text; the standard ``json.dumps`` by default.
 
         Returns:
             ``list[int | None]`` with a ``path`` that begins with ``$``;
             else ``int | None``.
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: values needs at least one element.
 
         Complexity: O(N).
         Since RedisJSON 1.0.0.
@@ -372,8 +381,8 @@ class JsonCommands(AwaitedFace[S]):
         ``JSON.ARRLEN key [path]``
 
         Args:
-            key: a key, as text or bytes.
-            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
+            key: the document's key.
+            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole; ``'.'`` by default.
 
         Returns:
             ``list[int | None]`` with a ``path`` that begins with ``$``;
@@ -410,9 +419,9 @@ class JsonCommands(AwaitedFace[S]):
         ``JSON.ARRPOP key [FORMAT <STRINGS|EXPAND1|EXPAND>] [path [index]]``
 
         Args:
-            key: a key, as text or bytes.
-            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
-            index: a whole number.
+            key: the document's key.
+            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole; ``'.'`` by default.
+            index: the position: 0 is the first, -1 the last.
             loads: turns JSON text into a value; the standard ``json.loads`` by default.
 
         Returns:
@@ -445,10 +454,10 @@ class JsonCommands(AwaitedFace[S]):
         ``JSON.ARRTRIM key path start stop``
 
         Args:
-            key: a key, as text or bytes.
+            key: the document's key.
             path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
-            start: a whole number.
-            stop: a whole number.
+            start: the first position: 0 is the first, -1 the last.
+            stop: the last position, which is included; -1 is the last.
 
         Returns:
             ``list[int | None]`` with a ``path`` that begins with ``$``;
@@ -470,8 +479,8 @@ class JsonCommands(AwaitedFace[S]):
         ``JSON.CLEAR key [path]``
 
         Args:
-            key: a key, as text or bytes.
-            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
+            key: the document's key.
+            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole; ``'.'`` by default.
 
         Returns:
             ``int``
@@ -512,8 +521,8 @@ class JsonCommands(AwaitedFace[S]):
         ``JSON.DEBUG MEMORY key [path]``
 
         Args:
-            key: a key, as text or bytes.
-            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
+            key: the document's key.
+            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole; ``'.'`` by default.
 
         Returns:
             ``list[int | None]`` with a ``path`` that begins with ``$``;
@@ -535,8 +544,8 @@ class JsonCommands(AwaitedFace[S]):
         ``JSON.DEL key [path]``
 
         Args:
-            key: a key, as text or bytes.
-            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
+            key: the document's key.
+            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole; ``'.'`` by default.
 
         Returns:
             ``int``
@@ -554,8 +563,8 @@ class JsonCommands(AwaitedFace[S]):
         ``JSON.FORGET key [path]``
 
         Args:
-            key: a key, as text or bytes.
-            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
+            key: the document's key.
+            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole; ``'.'`` by default.
 
         Returns:
             ``int``
@@ -582,11 +591,11 @@ class JsonCommands(AwaitedFace[S]):
         ``JSON.GET key [INDENT indent] [NEWLINE newline] [SPACE space] [FORMAT <STRING|EXPAND1|EXPAND>] [path [path ...]]``
 
         Args:
-            key: a key, as text or bytes.
-            paths: any number of them: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
-            indent: text, bytes or a number.
-            newline: text, bytes or a number.
-            space: text, bytes or a number.
+            key: the document's key.
+            paths: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
+            indent: what to indent nested levels with.
+            newline: what to end lines with.
+            space: what to put between a key and its value.
             loads: turns JSON text into a value; the standard ``json.loads`` by default.
 
         Returns:
@@ -605,7 +614,7 @@ class JsonCommands(AwaitedFace[S]):
         ``JSON.MERGE key path json [FORMAT <STRING|JSON|BSON>]``
 
         Args:
-            key: a key, as text or bytes.
+            key: the document's key.
             path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
             value: any value, sent as JSON text; ``RawJSON`` of ``redpoll.values`` for text that is JSON already.
             dumps: turns the value into JSON text; the standard ``json.dumps`` by default.
@@ -626,12 +635,15 @@ class JsonCommands(AwaitedFace[S]):
         ``JSON.MGET key [key ...] path``
 
         Args:
-            keys: ``Key | Many[Key]``.
+            keys: the keys, one by one or in a collection.
             path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
             loads: turns JSON text into a value; the standard ``json.loads`` by default.
 
         Returns:
             ``list[Any]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: keys needs at least one element.
 
         Complexity: O(M*N), O(N1+N2+...+Nm).
         Since RedisJSON 1.0.0.
@@ -651,6 +663,9 @@ class JsonCommands(AwaitedFace[S]):
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: triplets must be a collection; triplets needs at least one element.
 
         Complexity: O(K*(M+N)).
         Since RedisJSON 2.6.0.
@@ -675,9 +690,9 @@ class JsonCommands(AwaitedFace[S]):
         ``JSON.NUMINCRBY key path number``
 
         Args:
-            key: a key, as text or bytes.
+            key: the document's key.
             path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
-            number: a number.
+            number: the operand.
 
         Returns:
             ``list[int | float | None]`` with a ``path`` that begins with ``$``;
@@ -709,9 +724,9 @@ class JsonCommands(AwaitedFace[S]):
         ``JSON.NUMMULTBY key path number``
 
         Args:
-            key: a key, as text or bytes.
+            key: the document's key.
             path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
-            number: a number.
+            number: the operand.
 
         Returns:
             ``list[int | float | None]`` with a ``path`` that begins with ``$``;
@@ -744,9 +759,9 @@ class JsonCommands(AwaitedFace[S]):
         ``JSON.NUMPOWBY key path number``
 
         Args:
-            key: a key, as text or bytes.
+            key: the document's key.
             path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
-            number: a number.
+            number: the operand.
 
         Returns:
             ``list[int | float | None]`` with a ``path`` that begins with ``$``;
@@ -777,8 +792,8 @@ class JsonCommands(AwaitedFace[S]):
         ``JSON.OBJKEYS key [path]``
 
         Args:
-            key: a key, as text or bytes.
-            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
+            key: the document's key.
+            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole; ``'.'`` by default.
 
         Returns:
             ``list[list[S] | None]`` with a ``path`` that begins with ``$``;
@@ -809,8 +824,8 @@ class JsonCommands(AwaitedFace[S]):
         ``JSON.OBJLEN key [path]``
 
         Args:
-            key: a key, as text or bytes.
-            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
+            key: the document's key.
+            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole; ``'.'`` by default.
 
         Returns:
             ``list[int | None]`` with a ``path`` that begins with ``$``;
@@ -832,8 +847,8 @@ class JsonCommands(AwaitedFace[S]):
         ``JSON.RESP key [path]``
 
         Args:
-            key: a key, as text or bytes.
-            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
+            key: the document's key.
+            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole; ``'.'`` by default.
 
         Returns:
             ``Any``
@@ -863,16 +878,19 @@ class JsonCommands(AwaitedFace[S]):
         ``JSON.SET key path json [NX|XX] [FPHA <BF16|FP16|FP32|FP64>] [FORMAT <STRING|JSON|BSON>]``
 
         Args:
-            key: a key, as text or bytes.
+            key: the document's key.
             path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
             value: any value, sent as JSON text; ``RawJSON`` of ``redpoll.values`` for text that is JSON already.
-            nx: off by default.
-            xx: off by default.
-            fpha: ``Literal['BF16', 'FP16', 'FP32', 'FP64']``.
+            nx: only where the path does not exist yet.
+            xx: only where the path exists already.
+            fpha: the type that arrays of numbers are stored as.
             dumps: turns the value into JSON text; the standard ``json.dumps`` by default.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of nx, xx; fpha must be one of BF16, FP16, FP32, FP64.
 
         Complexity: O(M+N).
         Since RedisJSON 1.0.0.
@@ -902,9 +920,9 @@ class JsonCommands(AwaitedFace[S]):
         ``JSON.STRAPPEND key [path] json-string``
 
         Args:
-            key: a key, as text or bytes.
+            key: the document's key.
             value: any value, sent as JSON text; ``RawJSON`` of ``redpoll.values`` for text that is JSON already.
-            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
+            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole; ``'.'`` by default.
             dumps: turns the value into JSON text; the standard ``json.dumps`` by default.
 
         Returns:
@@ -936,8 +954,8 @@ class JsonCommands(AwaitedFace[S]):
         ``JSON.STRLEN key [path]``
 
         Args:
-            key: a key, as text or bytes.
-            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
+            key: the document's key.
+            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole; ``'.'`` by default.
 
         Returns:
             ``list[int | None]`` with a ``path`` that begins with ``$``;
@@ -965,7 +983,7 @@ class JsonCommands(AwaitedFace[S]):
         ``JSON.TOGGLE key path``
 
         Args:
-            key: a key, as text or bytes.
+            key: the document's key.
             path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
 
         Returns:
@@ -997,8 +1015,8 @@ class JsonCommands(AwaitedFace[S]):
         ``JSON.TYPE key [path]``
 
         Args:
-            key: a key, as text or bytes.
-            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole.
+            key: the document's key.
+            path: what begins with ``$`` may match several values; else the first match counts, ``.`` is the whole; ``'.'`` by default.
 
         Returns:
             ``list[str]`` with a ``path`` that begins with ``$``;

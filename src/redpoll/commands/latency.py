@@ -69,7 +69,7 @@ class LatencyCommands(AwaitedFace[S]):
         ``LATENCY GRAPH event``
 
         Args:
-            event: text, bytes or a number.
+            event: the event's name.
 
         Returns:
             ``str``
@@ -100,7 +100,7 @@ class LatencyCommands(AwaitedFace[S]):
         ``LATENCY HISTOGRAM [command [command ...]]``
 
         Args:
-            commands: any number of them: text, bytes or a number.
+            commands: the commands' names; all where none is given.
 
         Returns:
             ``dict[str, LatencyHistogram]``
@@ -117,7 +117,7 @@ class LatencyCommands(AwaitedFace[S]):
         ``LATENCY HISTORY event``
 
         Args:
-            event: text, bytes or a number.
+            event: the event's name.
 
         Returns:
             ``list[tuple[int, int]]``
@@ -148,7 +148,7 @@ class LatencyCommands(AwaitedFace[S]):
         ``LATENCY RESET [event [event ...]]``
 
         Args:
-            events: any number of them: text, bytes or a number.
+            events: the events' names; all where none is given.
 
         Returns:
             ``int``

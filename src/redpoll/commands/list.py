@@ -259,14 +259,17 @@ class ListCommands(AwaitedFace[S]):
         ``BLMOVE source destination <LEFT|RIGHT> <LEFT|RIGHT> timeout``
 
         Args:
-            source: a key, as text or bytes.
-            destination: a key, as text or bytes.
-            wherefrom: ``Literal['LEFT', 'RIGHT']``.
-            whereto: ``Literal['LEFT', 'RIGHT']``.
-            timeout: a number.
+            source: the key to take from.
+            destination: the key that takes the result, or what is moved.
+            wherefrom: the end to take from.
+            whereto: the end to put to.
+            timeout: seconds to wait, fractions too; 0 for ever.
 
         Returns:
             ``S | None``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: wherefrom must be one of LEFT, RIGHT; whereto must be one of LEFT, RIGHT.
 
         Complexity: O(1).
         Since Redis 6.2.0, Valkey 6.2.0.
@@ -292,17 +295,20 @@ class ListCommands(AwaitedFace[S]):
         ``BLMOVEM source destination <LEFT|RIGHT> <LEFT|RIGHT> timeout [<COUNT count|EXACTLY exactly> <OBO|BULK>]``
 
         Args:
-            source: a key, as text or bytes.
-            destination: a key, as text or bytes.
-            wherefrom: ``Literal['LEFT', 'RIGHT']``.
-            whereto: ``Literal['LEFT', 'RIGHT']``.
-            timeout: a number.
-            count: ``COUNT``, a whole number.
-            exactly: ``EXACTLY``, a whole number.
-            ordering: ``Literal['OBO', 'BULK']``.
+            source: the key to take from.
+            destination: the key that takes the result, or what is moved.
+            wherefrom: the end to take from.
+            whereto: the end to put to.
+            timeout: seconds to wait, fractions too; 0 for ever.
+            count: how many elements to move at most.
+            exactly: how many elements to move; nothing is moved where there are fewer.
+            ordering: ``OBO`` moves one by one, ``BULK`` all as they stand.
 
         Returns:
             ``list[S] | None``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: wherefrom must be one of LEFT, RIGHT; whereto must be one of LEFT, RIGHT; at most one of count, exactly; ordering must be one of OBO, BULK; count, ordering together or not at all.
 
         Complexity: O(N).
         Since Redis 8.10.0.
@@ -321,13 +327,16 @@ class ListCommands(AwaitedFace[S]):
         ``BLMPOP timeout numkeys key [key ...] <LEFT|RIGHT> [COUNT count]``
 
         Args:
-            timeout: a number.
-            keys: ``Key | Many[Key]``.
-            where: ``Literal['LEFT', 'RIGHT']``.
-            count: ``COUNT``, a whole number.
+            timeout: seconds to wait, fractions too; 0 for ever.
+            keys: the keys, one by one or in a collection.
+            where: the end to take from.
+            count: how many elements to take at most.
 
         Returns:
             ``tuple[S, list[S]] | None``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: where must be one of LEFT, RIGHT; keys needs at least one element.
 
         Complexity: O(N+M).
         Since Redis 7.0.0, Valkey 7.0.0.
@@ -341,11 +350,14 @@ class ListCommands(AwaitedFace[S]):
         ``BLPOP key [key ...] timeout``
 
         Args:
-            keys: ``Key | Many[Key]``.
-            timeout: a number.
+            keys: the keys, one by one or in a collection.
+            timeout: seconds to wait, fractions too; 0 for ever; ``0`` by default.
 
         Returns:
             ``tuple[S, S] | None``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: keys needs at least one element.
 
         Complexity: O(N).
         Since Redis 2.0.0, Valkey 2.0.0.
@@ -359,11 +371,14 @@ class ListCommands(AwaitedFace[S]):
         ``BRPOP key [key ...] timeout``
 
         Args:
-            keys: ``Key | Many[Key]``.
-            timeout: a number.
+            keys: the keys, one by one or in a collection.
+            timeout: seconds to wait, fractions too; 0 for ever; ``0`` by default.
 
         Returns:
             ``tuple[S, S] | None``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: keys needs at least one element.
 
         Complexity: O(N).
         Since Redis 2.0.0, Valkey 2.0.0.
@@ -377,9 +392,9 @@ class ListCommands(AwaitedFace[S]):
         ``BRPOPLPUSH source destination timeout``
 
         Args:
-            source: a key, as text or bytes.
-            destination: a key, as text or bytes.
-            timeout: a number.
+            source: the key to take from.
+            destination: the key that takes the result, or what is moved.
+            timeout: seconds to wait, fractions too; 0 for ever; ``0`` by default.
 
         Returns:
             ``S | None``
@@ -397,8 +412,8 @@ class ListCommands(AwaitedFace[S]):
         ``LINDEX key index``
 
         Args:
-            key: a key, as text or bytes.
-            index: a whole number.
+            key: the list's key.
+            index: the position: 0 is the first, -1 the last.
 
         Returns:
             ``S | None``
@@ -415,13 +430,16 @@ class ListCommands(AwaitedFace[S]):
         ``LINSERT key <BEFORE|AFTER> pivot element``
 
         Args:
-            key: a key, as text or bytes.
-            where: ``Literal['BEFORE', 'AFTER']``.
-            pivot: text, bytes or a number.
-            element: text, bytes or a number.
+            key: the list's key.
+            where: on which side of ``pivot``.
+            pivot: the element to insert beside.
+            element: what to put there.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: where must be one of BEFORE, AFTER.
 
         Complexity: O(N), O(1).
         Since Redis 2.2.0, Valkey 2.2.0.
@@ -435,7 +453,7 @@ class ListCommands(AwaitedFace[S]):
         ``LLEN key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the list's key.
 
         Returns:
             ``int``
@@ -454,13 +472,16 @@ class ListCommands(AwaitedFace[S]):
         ``LMOVE source destination <LEFT|RIGHT> <LEFT|RIGHT>``
 
         Args:
-            source: a key, as text or bytes.
-            destination: a key, as text or bytes.
-            wherefrom: ``Literal['LEFT', 'RIGHT']``.
-            whereto: ``Literal['LEFT', 'RIGHT']``.
+            source: the key to take from.
+            destination: the key that takes the result, or what is moved.
+            wherefrom: the end to take from.
+            whereto: the end to put to.
 
         Returns:
             ``S | None``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: wherefrom must be one of LEFT, RIGHT; whereto must be one of LEFT, RIGHT.
 
         Complexity: O(1).
         Since Redis 6.2.0, Valkey 6.2.0.
@@ -485,16 +506,19 @@ class ListCommands(AwaitedFace[S]):
         ``LMOVEM source destination <LEFT|RIGHT> <LEFT|RIGHT> [<COUNT count|EXACTLY exactly> <OBO|BULK>]``
 
         Args:
-            source: a key, as text or bytes.
-            destination: a key, as text or bytes.
-            wherefrom: ``Literal['LEFT', 'RIGHT']``.
-            whereto: ``Literal['LEFT', 'RIGHT']``.
-            count: ``COUNT``, a whole number.
-            exactly: ``EXACTLY``, a whole number.
-            ordering: ``Literal['OBO', 'BULK']``.
+            source: the key to take from.
+            destination: the key that takes the result, or what is moved.
+            wherefrom: the end to take from.
+            whereto: the end to put to.
+            count: how many elements to move at most.
+            exactly: how many elements to move; nothing is moved where there are fewer.
+            ordering: ``OBO`` moves one by one, ``BULK`` all as they stand.
 
         Returns:
             ``list[S] | None``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: wherefrom must be one of LEFT, RIGHT; whereto must be one of LEFT, RIGHT; at most one of count, exactly; ordering must be one of OBO, BULK; count, ordering together or not at all.
 
         Complexity: O(N).
         Since Redis 8.10.0.
@@ -511,12 +535,15 @@ class ListCommands(AwaitedFace[S]):
         ``LMPOP numkeys key [key ...] <LEFT|RIGHT> [COUNT count]``
 
         Args:
-            keys: ``Key | Many[Key]``.
-            where: ``Literal['LEFT', 'RIGHT']``.
-            count: ``COUNT``, a whole number.
+            keys: the keys, one by one or in a collection.
+            where: the end to take from.
+            count: how many elements to take at most.
 
         Returns:
             ``tuple[S, list[S]] | None``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: where must be one of LEFT, RIGHT; keys needs at least one element.
 
         Complexity: O(N+M).
         Since Redis 7.0.0, Valkey 7.0.0.
@@ -536,8 +563,8 @@ class ListCommands(AwaitedFace[S]):
         ``LPOP key [count]``
 
         Args:
-            key: a key, as text or bytes.
-            count: a whole number. Since 6.2.0.
+            key: the list's key.
+            count: how many at most; one element, not a list, where it is left out. Since 6.2.0.
 
         Returns:
             ``list[S] | None`` with ``count``;
@@ -577,11 +604,11 @@ class ListCommands(AwaitedFace[S]):
         ``LPOS key element [RANK rank] [COUNT num-matches] [MAXLEN len]``
 
         Args:
-            key: a key, as text or bytes.
-            element: text, bytes or a number.
-            rank: ``RANK``, a whole number.
-            count: ``COUNT``, a whole number.
-            maxlen: ``MAXLEN``, a whole number.
+            key: the list's key.
+            element: the element to look for.
+            rank: which match to begin with: 1 is the first, -1 the last, then backwards; never 0.
+            count: how many positions to give, 0 for all; one, not a list, where it is left out.
+            maxlen: how many elements to compare at most; 0 for all.
 
         Returns:
             ``list[int]`` with ``count``;
@@ -602,11 +629,14 @@ class ListCommands(AwaitedFace[S]):
         ``LPUSH key element [element ...]``
 
         Args:
-            key: a key, as text or bytes.
-            elements: any number of them: text, bytes or a number.
+            key: the list's key.
+            elements: what to push, in this order.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: elements needs at least one element.
 
         Complexity: O(1), O(N).
         Since Redis 1.0.0, Valkey 1.0.0.
@@ -620,11 +650,14 @@ class ListCommands(AwaitedFace[S]):
         ``LPUSHX key element [element ...]``
 
         Args:
-            key: a key, as text or bytes.
-            elements: any number of them: text, bytes or a number.
+            key: the list's key.
+            elements: what to push, in this order.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: elements needs at least one element.
 
         Complexity: O(1), O(N).
         Since Redis 2.2.0, Valkey 2.2.0.
@@ -638,9 +671,9 @@ class ListCommands(AwaitedFace[S]):
         ``LRANGE key start stop``
 
         Args:
-            key: a key, as text or bytes.
-            start: a whole number.
-            stop: a whole number.
+            key: the list's key.
+            start: the first position: 0 is the first, -1 the last.
+            stop: the last position, which is included; -1 is the last.
 
         Returns:
             ``list[S]``
@@ -657,9 +690,9 @@ class ListCommands(AwaitedFace[S]):
         ``LREM key count element``
 
         Args:
-            key: a key, as text or bytes.
-            count: a whole number.
-            element: text, bytes or a number.
+            key: the list's key.
+            count: how many to remove: the first ones, of negative numbers the last ones; 0 for all.
+            element: the element to remove.
 
         Returns:
             ``int``
@@ -676,9 +709,9 @@ class ListCommands(AwaitedFace[S]):
         ``LSET key index element``
 
         Args:
-            key: a key, as text or bytes.
-            index: a whole number.
-            element: text, bytes or a number.
+            key: the list's key.
+            index: the position: 0 is the first, -1 the last.
+            element: what to put there.
 
         Returns:
             ``bool``
@@ -695,9 +728,9 @@ class ListCommands(AwaitedFace[S]):
         ``LTRIM key start stop``
 
         Args:
-            key: a key, as text or bytes.
-            start: a whole number.
-            stop: a whole number.
+            key: the list's key.
+            start: the first position: 0 is the first, -1 the last.
+            stop: the last position, which is included; -1 is the last.
 
         Returns:
             ``bool``
@@ -720,8 +753,8 @@ class ListCommands(AwaitedFace[S]):
         ``RPOP key [count]``
 
         Args:
-            key: a key, as text or bytes.
-            count: a whole number. Since 6.2.0.
+            key: the list's key.
+            count: how many at most; one element, not a list, where it is left out. Since 6.2.0.
 
         Returns:
             ``list[S] | None`` with ``count``;
@@ -742,8 +775,8 @@ class ListCommands(AwaitedFace[S]):
         ``RPOPLPUSH source destination``
 
         Args:
-            source: a key, as text or bytes.
-            destination: a key, as text or bytes.
+            source: the key to take from.
+            destination: the key that takes the result, or what is moved.
 
         Returns:
             ``S | None``
@@ -761,11 +794,14 @@ class ListCommands(AwaitedFace[S]):
         ``RPUSH key element [element ...]``
 
         Args:
-            key: a key, as text or bytes.
-            elements: any number of them: text, bytes or a number.
+            key: the list's key.
+            elements: what to push, in this order.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: elements needs at least one element.
 
         Complexity: O(1), O(N).
         Since Redis 1.0.0, Valkey 1.0.0.
@@ -779,11 +815,14 @@ class ListCommands(AwaitedFace[S]):
         ``RPUSHX key element [element ...]``
 
         Args:
-            key: a key, as text or bytes.
-            elements: any number of them: text, bytes or a number.
+            key: the list's key.
+            elements: what to push, in this order.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: elements needs at least one element.
 
         Complexity: O(1), O(N).
         Since Redis 2.2.0, Valkey 2.2.0.

@@ -120,8 +120,8 @@ class MemoryCommands(AwaitedFace[S]):
         ``MEMORY USAGE key [SAMPLES count]``
 
         Args:
-            key: a key, as text or bytes.
-            samples: ``SAMPLES``, a whole number.
+            key: the key, as text or bytes.
+            samples: how many elements of a nested value to measure, 0 for all; 5 where it is left out.
 
         Returns:
             ``int | None``

@@ -79,8 +79,8 @@ class ModuleCommands(AwaitedFace[S]):
         ``MODULE LOAD path [arg [arg ...]]``
 
         Args:
-            path: text, bytes or a number.
-            args: any number of them: text, bytes or a number.
+            path: the module's file, on the server.
+            args: what the module is given at its start.
 
         Returns:
             ``bool``
@@ -99,12 +99,15 @@ class ModuleCommands(AwaitedFace[S]):
         ``MODULE LOADEX path [CONFIG name value [CONFIG name value ...]] [ARGS args [args ...]]``
 
         Args:
-            path: text, bytes or a number.
-            config: ``CONFIG``, a mapping.
-            args: ``ARGS``, a collection: text, bytes or a number.
+            path: the module's file, on the server.
+            config: a mapping of the module's settings to values.
+            args: what the module is given at its start.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: config must be a mapping; config needs at least one element; args must be a collection; args needs at least one element.
 
         Complexity: O(1).
         Since Redis 7.0.0, Valkey 7.0.0.
@@ -118,7 +121,7 @@ class ModuleCommands(AwaitedFace[S]):
         ``MODULE UNLOAD name``
 
         Args:
-            name: text, bytes or a number.
+            name: the module's name.
 
         Returns:
             ``bool``

@@ -47,8 +47,8 @@ class PubsubCommands(AwaitedFace[S]):
         ``PUBLISH channel message``
 
         Args:
-            channel: text, bytes or a number.
-            message: text, bytes or a number.
+            channel: the channel's name.
+            message: the text to send.
 
         Returns:
             ``int``
@@ -65,7 +65,7 @@ class PubsubCommands(AwaitedFace[S]):
         ``PUBSUB CHANNELS [pattern]``
 
         Args:
-            pattern: a glob-style pattern, as text or bytes.
+            pattern: only channels whose name matches a glob-style pattern.
 
         Returns:
             ``list[S]``
@@ -110,7 +110,7 @@ class PubsubCommands(AwaitedFace[S]):
         ``PUBSUB NUMSUB [channel [channel ...]]``
 
         Args:
-            channels: any number of them: text, bytes or a number.
+            channels: the channels' names.
 
         Returns:
             ``dict[S, int]``
@@ -127,7 +127,7 @@ class PubsubCommands(AwaitedFace[S]):
         ``PUBSUB SHARDCHANNELS [pattern]``
 
         Args:
-            pattern: a glob-style pattern, as text or bytes.
+            pattern: only channels whose name matches a glob-style pattern.
 
         Returns:
             ``list[S]``
@@ -144,7 +144,7 @@ class PubsubCommands(AwaitedFace[S]):
         ``PUBSUB SHARDNUMSUB [shardchannel [shardchannel ...]]``
 
         Args:
-            shardchannels: any number of them: text, bytes or a number.
+            shardchannels: the sharded channels' names.
 
         Returns:
             ``dict[S, int]``
@@ -161,8 +161,8 @@ class PubsubCommands(AwaitedFace[S]):
         ``SPUBLISH shardchannel message``
 
         Args:
-            shardchannel: text, bytes or a number.
-            message: text, bytes or a number.
+            shardchannel: the sharded channel's name.
+            message: the text to send.
 
         Returns:
             ``int``

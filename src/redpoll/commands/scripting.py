@@ -114,10 +114,10 @@ class ScriptingCommands(AwaitedFace[S]):
         ``EVAL script numkeys [key [key ...]] [arg [arg ...]]``
 
         Args:
-            script: text, bytes or a number.
+            script: the script's source text.
             keys: the keys; or their number, where keys and arguments follow one by one.
             args: the arguments; behind a number of keys, the first that follows it.
-            more: any number of them: text, bytes or a number.
+            more: further keys and arguments, where ``keys`` is their number.
 
         Returns:
             ``Any``
@@ -141,10 +141,10 @@ class ScriptingCommands(AwaitedFace[S]):
         ``EVALSHA sha1 numkeys [key [key ...]] [arg [arg ...]]``
 
         Args:
-            sha1: text, bytes or a number.
+            sha1: the SHA-1 digest of a script that the server knows, as 40 hexadecimal digits.
             keys: the keys; or their number, where keys and arguments follow one by one.
             args: the arguments; behind a number of keys, the first that follows it.
-            more: any number of them: text, bytes or a number.
+            more: further keys and arguments, where ``keys`` is their number.
 
         Returns:
             ``Any``
@@ -168,10 +168,10 @@ class ScriptingCommands(AwaitedFace[S]):
         ``EVALSHA_RO sha1 numkeys [key [key ...]] [arg [arg ...]]``
 
         Args:
-            sha1: text, bytes or a number.
+            sha1: the SHA-1 digest of a script that the server knows, as 40 hexadecimal digits.
             keys: the keys; or their number, where keys and arguments follow one by one.
             args: the arguments; behind a number of keys, the first that follows it.
-            more: any number of them: text, bytes or a number.
+            more: further keys and arguments, where ``keys`` is their number.
 
         Returns:
             ``Any``
@@ -195,10 +195,10 @@ class ScriptingCommands(AwaitedFace[S]):
         ``EVAL_RO script numkeys [key [key ...]] [arg [arg ...]]``
 
         Args:
-            script: text, bytes or a number.
+            script: the script's source text.
             keys: the keys; or their number, where keys and arguments follow one by one.
             args: the arguments; behind a number of keys, the first that follows it.
-            more: any number of them: text, bytes or a number.
+            more: further keys and arguments, where ``keys`` is their number.
 
         Returns:
             ``Any``
@@ -214,10 +214,13 @@ class ScriptingCommands(AwaitedFace[S]):
         ``SCRIPT EXISTS sha1 [sha1 ...]``
 
         Args:
-            sha1s: any number of them: text, bytes or a number.
+            sha1s: the SHA-1 digests to ask for, each of 40 hexadecimal digits.
 
         Returns:
             ``list[bool]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: sha1s needs at least one element.
 
         Complexity: O(N), O(1).
         Since Redis 2.6.0, Valkey 2.6.0.
@@ -231,11 +234,14 @@ class ScriptingCommands(AwaitedFace[S]):
         ``SCRIPT FLUSH [ASYNC|SYNC]``
 
         Args:
-            asynchronous: add ``ASYNC``.
-            sync: add ``SYNC``.
+            asynchronous: ``ASYNC``, free the memory in the background.
+            sync: free the memory before the server answers.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of asynchronous, sync.
 
         Complexity: O(N).
         Since Redis 2.6.0, Valkey 2.6.0.
@@ -277,7 +283,7 @@ class ScriptingCommands(AwaitedFace[S]):
         ``SCRIPT LOAD script``
 
         Args:
-            script: text, bytes or a number.
+            script: the script's source text.
 
         Returns:
             ``str``
@@ -294,7 +300,7 @@ class ScriptingCommands(AwaitedFace[S]):
         ``SCRIPT SHOW sha1``
 
         Args:
-            sha1: text, bytes or a number.
+            sha1: the SHA-1 digest of a script that the server knows, as 40 hexadecimal digits.
 
         Returns:
             ``str``
@@ -395,11 +401,14 @@ class ScriptingStateCommands(AwaitedFace[S]):
         ``SCRIPT DEBUG <YES|SYNC|NO> [engine]``
 
         Args:
-            mode: ``Literal['YES', 'SYNC', 'NO']``.
-            engine: text, bytes or a number. Since 9.1.0. Valkey only.
+            mode: ``YES`` for a process of its own, ``SYNC`` for the server itself, which then stands still; ``NO`` ends it.
+            engine: the engine of scripts; Lua where it is left out. Since 9.1.0. Valkey only.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: mode must be one of YES, SYNC, NO.
 
         Complexity: O(1).
         Since Redis 3.2.0, Valkey 3.2.0.

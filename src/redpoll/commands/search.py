@@ -387,16 +387,16 @@ class SearchCommands(AwaitedFace[S]):
         ``FT.AGGREGATE index query [VERBATIM] [LOAD count field [field ...]] [TIMEOUT timeout] [LOAD *] [GROUPBY nargs property [property ...] [REDUCE <<COUNT|COUNT_DISTINCT|COUNT_DISTINCTISH|SUM|MIN|MAX|AVG|STDDEV|QUANTILE|TOLIST|FIRST_VALUE|RANDOM_SAMPLE> nargs arg [arg ...]|COLLECT nargs <FIELDS num_fields field [field ...]|FIELDS *> [SORTBY nargs field [ASC|DESC] [field [ASC|DESC] ...]] [LIMIT offset count] [DISTINCT]> [AS name] [REDUCE <<COUNT|COUNT_DISTINCT|COUNT_DISTINCTISH|SUM|MIN|MAX|AVG|STDDEV|QUANTILE|TOLIST|FIRST_VALUE|RANDOM_SAMPLE> nargs arg [arg ...]|COLLECT nargs <FIELDS num_fields field [field ...]|FIELDS *> [SORTBY nargs field [ASC|DESC] [field [ASC|DESC] ...]] [LIMIT offset count] [DISTINCT]> [AS name] ...]] [GROUPBY nargs property [property ...] [REDUCE <<COUNT|COUNT_DISTINCT|COUNT_DISTINCTISH|SUM|MIN|MAX|AVG|STDDEV|QUANTILE|TOLIST|FIRST_VALUE|RANDOM_SAMPLE> nargs arg [arg ...]|COLLECT nargs <FIELDS num_fields field [field ...]|FIELDS *> [SORTBY nargs field [ASC|DESC] [field [ASC|DESC] ...]] [LIMIT offset count] [DISTINCT]> [AS name] [REDUCE <<COUNT|COUNT_DISTINCT|COUNT_DISTINCTISH|SUM|MIN|MAX|AVG|STDDEV|QUANTILE|TOLIST|FIRST_VALUE|RANDOM_SAMPLE> nargs arg [arg ...]|COLLECT nargs <FIELDS num_fields field [field ...]|FIELDS *> [SORTBY nargs field [ASC|DESC] [field [ASC|DESC] ...]] [LIMIT offset count] [DISTINCT]> [AS name] ...]] ...]] [SORTBY nargs [property <ASC|DESC> [property <ASC|DESC> ...]] [MAX num]] [APPLY exists log abs ceil floor log2 exp sqrt upper lower startswith contains strlen substr format matched_terms split timefmt parsetime day hour minute month dayofweek dayofmonth dayofyear year monthofyear geodistance AS name [APPLY exists log abs ceil floor log2 exp sqrt upper lower startswith contains strlen substr format matched_terms split timefmt parsetime day hour minute month dayofweek dayofmonth dayofyear year monthofyear geodistance AS name ...]] [LIMIT offset num] [FILTER filter] [WITHCURSOR [COUNT read_size] [MAXIDLE idle_time]] [PARAMS nargs name value [name value ...]] [DIALECT dialect]``
 
         Args:
-            index: text, bytes or a number.
+            index: the index's name.
             query: text in the language of queries, or an ``AggregateRequest`` of ``redpoll.search``.
-            steps: any number of them: ``Load``, ``GroupBy``, ``SortBy``, ``Apply``, ``Filter`` or ``Limit`` of ``redpoll.search``, in their order.
-            verbatim: off by default.
-            scorer: text, bytes or a number.
-            addscores: off by default.
-            timeout: whole milliseconds, or a timedelta.
+            steps: ``Load``, ``GroupBy``, ``SortBy``, ``Apply``, ``Filter`` or ``Limit`` of ``redpoll.search``, in their order.
+            verbatim: do not look for other forms of the words.
+            scorer: the name of the function that scores results.
+            addscores: load the scores too, as ``@__score``.
+            timeout: how long the query may take, in whole milliseconds or as a timedelta.
             cursor: ``Cursor`` of ``redpoll.search``: rows come in parts.
-            params: a mapping.
-            dialect: a whole number.
+            params: a mapping of the query's parameters to values.
+            dialect: which version of the language of queries it is in.
 
         Returns:
             ``AggregateResult[S]``
@@ -417,8 +417,8 @@ class SearchCommands(AwaitedFace[S]):
         ``FT.ALIASADD alias index``
 
         Args:
-            alias: text, bytes or a number.
-            index: text, bytes or a number.
+            alias: another name of an index.
+            index: the index's name.
 
         Returns:
             ``bool``
@@ -436,7 +436,7 @@ class SearchCommands(AwaitedFace[S]):
         ``FT.ALIASDEL alias``
 
         Args:
-            alias: text, bytes or a number.
+            alias: another name of an index.
 
         Returns:
             ``bool``
@@ -454,7 +454,7 @@ class SearchCommands(AwaitedFace[S]):
         ``FT.ALIASLIST index``
 
         Args:
-            index: text, bytes or a number.
+            index: the index's name.
 
         Returns:
             ``set[S]``
@@ -472,8 +472,8 @@ class SearchCommands(AwaitedFace[S]):
         ``FT.ALIASUPDATE alias index``
 
         Args:
-            alias: text, bytes or a number.
-            index: text, bytes or a number.
+            alias: another name of an index.
+            index: the index's name.
 
         Returns:
             ``bool``
@@ -491,9 +491,9 @@ class SearchCommands(AwaitedFace[S]):
         ``FT.ALTER index [SKIPINITIALSCAN] SCHEMA ADD field options``
 
         Args:
-            index: text, bytes or a number.
+            index: the index's name.
             schema: ``TextField`` or another field of ``redpoll.search``, or several.
-            skipinitialscan: off by default.
+            skipinitialscan: index only what is written from now on.
 
         Returns:
             ``bool``
@@ -511,7 +511,7 @@ class SearchCommands(AwaitedFace[S]):
         ``FT.CONFIG GET option``
 
         Args:
-            option: text, bytes or a number.
+            option: the setting's name.
 
         Returns:
             ``dict[str, str | None]``
@@ -530,7 +530,7 @@ class SearchCommands(AwaitedFace[S]):
         ``FT.CONFIG HELP option``
 
         Args:
-            option: text, bytes or a number.
+            option: the setting's name.
 
         Returns:
             ``dict[str, dict[str, str | None]]``
@@ -549,8 +549,8 @@ class SearchCommands(AwaitedFace[S]):
         ``FT.CONFIG SET option value``
 
         Args:
-            option: text, bytes or a number.
-            value: text, bytes or a number.
+            option: the setting's name.
+            value: the setting's value.
 
         Returns:
             ``bool``
@@ -583,17 +583,17 @@ class SearchCommands(AwaitedFace[S]):
         ``FT.CREATE index [ON <HASH|JSON>] [INDEXALL <ENABLE|DISABLE>] [PREFIX count prefix [prefix ...]] [FILTER filter] [LANGUAGE default_lang] [LANGUAGE_FIELD lang_attribute] [SCORE default_score] [SCORE_FIELD score_attribute] [PAYLOAD_FIELD payload_attribute] [MAXTEXTFIELDS] [TEMPORARY seconds] [NOOFFSETS] [NOHL] [NOFIELDS] [NOFREQS] [STOPWORDS count [stopword [stopword ...]]] [SKIPINITIALSCAN] SCHEMA field_name [AS alias] <TEXT|TAG|NUMERIC|GEO|GEOSHAPE|VECTOR> [WITHSUFFIXTRIE] [INDEXEMPTY] [INDEXMISSING] [SORTABLE [UNF]] [NOINDEX] [field_name [AS alias] <TEXT|TAG|NUMERIC|GEO|GEOSHAPE|VECTOR> [WITHSUFFIXTRIE] [INDEXEMPTY] [INDEXMISSING] [SORTABLE [UNF]] [NOINDEX] ...]``
 
         Args:
-            index: text, bytes or a number.
+            index: the index's name.
             schema: ``TextField`` or another field of ``redpoll.search``, or several.
             definition: ``IndexDefinition`` of ``redpoll.search``: which documents the index covers.
-            maxtextfields: off by default.
-            temporary: whole seconds, or a timedelta.
-            nooffsets: off by default.
-            nohl: off by default.
-            nofields: off by default.
-            nofreqs: off by default.
-            stopwords: a collection: text, bytes or a number.
-            skipinitialscan: off by default.
+            maxtextfields: leave room for more than 32 text fields, that are added later.
+            temporary: how long the index lives without being used, in whole seconds or as a timedelta.
+            nooffsets: do not store where words stand, which phrases and highlighting need.
+            nohl: do not store what highlighting needs.
+            nofields: do not store which field a word stands in.
+            nofreqs: do not store how often words occur.
+            stopwords: words that are not indexed, in place of the usual ones; empty for none.
+            skipinitialscan: index only what is written from now on.
 
         Returns:
             ``bool``
@@ -626,8 +626,8 @@ class SearchCommands(AwaitedFace[S]):
         ``FT.CURSOR DEL index cursor_id``
 
         Args:
-            index: text, bytes or a number.
-            cursor_id: a whole number.
+            index: the index's name.
+            cursor_id: the cursor's number, as the last call gave it.
 
         Returns:
             ``bool``
@@ -645,9 +645,9 @@ class SearchCommands(AwaitedFace[S]):
         ``FT.CURSOR READ index cursor_id [COUNT read size]``
 
         Args:
-            index: text, bytes or a number.
-            cursor_id: a whole number.
-            count: ``COUNT``, a whole number.
+            index: the index's name.
+            cursor_id: the cursor's number, as the last call gave it.
+            count: how many rows to give; as the cursor was made, where it is left out.
 
         Returns:
             ``AggregateResult[S]``
@@ -665,11 +665,14 @@ class SearchCommands(AwaitedFace[S]):
         ``FT.DICTADD dict term [term ...]``
 
         Args:
-            dict: text, bytes or a number.
-            terms: any number of them: text, bytes or a number.
+            dict: the dictionary's name.
+            terms: the terms.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: terms needs at least one element.
 
         Complexity: O(1).
         Since RediSearch 1.4.0.
@@ -684,11 +687,14 @@ class SearchCommands(AwaitedFace[S]):
         ``FT.DICTDEL dict term [term ...]``
 
         Args:
-            dict: text, bytes or a number.
-            terms: any number of them: text, bytes or a number.
+            dict: the dictionary's name.
+            terms: the terms.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: terms needs at least one element.
 
         Complexity: O(1).
         Since RediSearch 1.4.0.
@@ -703,7 +709,7 @@ class SearchCommands(AwaitedFace[S]):
         ``FT.DICTDUMP dict``
 
         Args:
-            dict: text, bytes or a number.
+            dict: the dictionary's name.
 
         Returns:
             ``set[S]``
@@ -721,8 +727,8 @@ class SearchCommands(AwaitedFace[S]):
         ``FT.DROPINDEX index [DD]``
 
         Args:
-            index: text, bytes or a number.
-            dd: add ``DD``.
+            index: the index's name.
+            dd: delete the documents too.
 
         Returns:
             ``bool``
@@ -740,9 +746,9 @@ class SearchCommands(AwaitedFace[S]):
         ``FT.EXPLAIN index query [DIALECT dialect]``
 
         Args:
-            index: text, bytes or a number.
-            query: text, bytes or a number.
-            dialect: ``DIALECT``, a whole number. Since 2.4.3.
+            index: the index's name.
+            query: text in the language of queries.
+            dialect: which version of the language of queries it is in. Since 2.4.3.
 
         Returns:
             ``S``
@@ -761,9 +767,9 @@ class SearchCommands(AwaitedFace[S]):
         ``FT.EXPLAINCLI index query [DIALECT dialect]``
 
         Args:
-            index: text, bytes or a number.
-            query: text, bytes or a number.
-            dialect: ``DIALECT``, a whole number. Since 2.4.3.
+            index: the index's name.
+            query: text in the language of queries.
+            dialect: which version of the language of queries it is in. Since 2.4.3.
 
         Returns:
             ``list[S]``
@@ -781,7 +787,7 @@ class SearchCommands(AwaitedFace[S]):
         ``FT.HYBRID index SEARCH query [SCORER scorer] [YIELD_SCORE_AS yield_score_as] VSIM field vector [KNN count K k [EF_RUNTIME ef_runtime] [SHARD_K_RATIO shard_k_ratio] [YIELD_SCORE_AS yield_score_as]|RANGE count RADIUS radius [EPSILON epsilon] [YIELD_SCORE_AS yield_score_as]] [FILTER filter] [COMBINE <RRF count [CONSTANT constant] [WINDOW window] [YIELD_SCORE_AS yield_score_as]|LINEAR count [ALPHA alpha BETA beta] [WINDOW window] [YIELD_SCORE_AS yield_score_as]>] [LIMIT offset num] [SORTBY sortby [ASC|DESC]|NOSORT] [EXPLAINSCORE] [PARAMS nargs name value [name value ...]] [TIMEOUT timeout] [FORMAT format] [LOAD count field [field ...]] [LOAD *] [GROUPBY nproperties property [property ...] [REDUCE <<COUNT|COUNT_DISTINCT|COUNT_DISTINCTISH|SUM|MIN|MAX|AVG|STDDEV|QUANTILE|TOLIST|FIRST_VALUE|RANDOM_SAMPLE> nargs arg [arg ...]|COLLECT nargs <FIELDS num_fields field [field ...]|FIELDS *> [SORTBY nargs field [ASC|DESC] [field [ASC|DESC] ...]] [LIMIT offset count] [DISTINCT]> [AS name] [REDUCE <<COUNT|COUNT_DISTINCT|COUNT_DISTINCTISH|SUM|MIN|MAX|AVG|STDDEV|QUANTILE|TOLIST|FIRST_VALUE|RANDOM_SAMPLE> nargs arg [arg ...]|COLLECT nargs <FIELDS num_fields field [field ...]|FIELDS *> [SORTBY nargs field [ASC|DESC] [field [ASC|DESC] ...]] [LIMIT offset count] [DISTINCT]> [AS name] ...]]] [APPLY exists log abs ceil floor log2 exp sqrt upper lower startswith contains strlen substr format matched_terms split timefmt parsetime day hour minute month dayofweek dayofmonth dayofyear year monthofyear geodistance AS name [APPLY exists log abs ceil floor log2 exp sqrt upper lower startswith contains strlen substr format matched_terms split timefmt parsetime day hour minute month dayofweek dayofmonth dayofyear year monthofyear geodistance AS name ...]] [FILTER count filter_expression [POLICY <ADHOC|BATCHES>] [BATCH_SIZE batch_size_value]]``
 
         Args:
-            index: text, bytes or a number.
+            index: the index's name.
             query: ``HybridQuery`` of ``redpoll.search``.
 
         Returns:
@@ -800,7 +806,7 @@ class SearchCommands(AwaitedFace[S]):
         ``FT.INFO index``
 
         Args:
-            index: text, bytes or a number.
+            index: the index's name.
 
         Returns:
             ``IndexInfo``
@@ -835,9 +841,9 @@ class SearchCommands(AwaitedFace[S]):
         ``FT.PROFILE index <SEARCH|AGGREGATE|HYBRID> [LIMITED] QUERY query``
 
         Args:
-            index: text, bytes or a number.
+            index: the index's name.
             query: one of these, of ``redpoll.search``.
-            limited: off by default.
+            limited: leave out details of inner iterators.
 
         Returns:
             ``ProfileResult[SearchResult[S]] | ProfileResult[AggregateResult[S]] | ProfileResult[HybridResult[S]]``
@@ -887,34 +893,34 @@ class SearchCommands(AwaitedFace[S]):
         ``FT.SEARCH index query [NOCONTENT] [VERBATIM] [NOSTOPWORDS] [WITHSCORES] [WITHPAYLOADS] [WITHSORTKEYS] [FILTER numeric_field min max [FILTER numeric_field min max ...]] [GEOFILTER geo_field lon lat radius <m|km|mi|ft> [GEOFILTER geo_field lon lat radius <m|km|mi|ft> ...]] [INKEYS count key [key ...]] [INFIELDS count field [field ...]] [RETURN count identifier [AS property] [identifier [AS property] ...]] [SUMMARIZE [FIELDS count field [field ...]] [FRAGS num] [LEN fragsize] [SEPARATOR separator]] [HIGHLIGHT [FIELDS count field [field ...]] [TAGS open close]] [SLOP slop] [TIMEOUT timeout] [INORDER] [LANGUAGE language] [EXPANDER expander] [SCORER scorer] [EXPLAINSCORE] [PAYLOAD payload] [SORTBY sortby [ASC|DESC]] [LIMIT offset num] [PARAMS nargs name value [name value ...]] [DIALECT dialect]``
 
         Args:
-            index: text, bytes or a number.
+            index: the index's name.
             query: text in the language of queries, or a ``Query`` of ``redpoll.search``, which holds its own options.
-            nocontent: off by default.
-            verbatim: off by default.
-            nostopwords: off by default.
-            withscores: off by default.
-            withpayloads: off by default.
-            withsortkeys: off by default.
-            filter: ``NumericFilter | Many[NumericFilter]``.
-            geofilter: ``GeoFilter | Many[GeoFilter]``.
-            inkeys: a collection: a key, as text or bytes.
-            infields: a collection: text, bytes or a number.
-            return_: a collection: ``Named`` each.
-            summarize: ``Summarize | bool``.
-            highlight: ``Highlight | bool``.
-            slop: a whole number.
-            timeout: whole milliseconds, or a timedelta.
-            inorder: off by default.
-            language: text, bytes or a number.
-            expander: text, bytes or a number.
-            scorer: text, bytes or a number.
-            explainscore: off by default.
-            payload: text, bytes or a number.
+            nocontent: give the documents' IDs alone.
+            verbatim: do not look for other forms of the words.
+            nostopwords: look for words too that otherwise are ignored.
+            withscores: give the scores too.
+            withpayloads: give the payloads too.
+            withsortkeys: give the values too that were sorted by.
+            filter: ``NumericFilter`` of ``redpoll.search``, or several: ranges of numeric fields.
+            geofilter: ``GeoFilter`` of ``redpoll.search``, or several: circles of geographic fields.
+            inkeys: only documents with these keys.
+            infields: only look into these fields.
+            return_: the fields to give; all where it is left out.
+            summarize: give the parts of texts that match: True, or ``Summarize`` of ``redpoll.search``.
+            highlight: mark what matches: True, or ``Highlight`` of ``redpoll.search``.
+            slop: how many other words may stand between those of a phrase.
+            timeout: how long the query may take, in whole milliseconds or as a timedelta.
+            inorder: only where the words stand in the query's order.
+            language: the language of the query's words.
+            expander: the name of the function that adds words to the query.
+            scorer: the name of the function that scores results.
+            explainscore: tell how the score came about.
+            payload: a payload for the scoring function.
             sortby: a field, or ``Asc`` or ``Desc`` of one.
-            withcount: off by default.
-            limit: ``tuple[int, int]``.
-            params: a mapping.
-            dialect: a whole number.
+            withcount: count all results, exactly.
+            limit: how many results to leave out at the beginning, and how many to give.
+            params: a mapping of the query's parameters to values.
+            dialect: which version of the language of queries it is in.
 
         Returns:
             ``SearchResult[S]``
@@ -971,15 +977,18 @@ class SearchCommands(AwaitedFace[S]):
         ``FT.SPELLCHECK index query [DISTANCE distance] [TERMS <INCLUDE|EXCLUDE> dictionary [terms [terms ...]]] [DIALECT dialect]``
 
         Args:
-            index: text, bytes or a number.
-            query: text, bytes or a number.
-            distance: a whole number.
-            include: texts, or collections of them.
-            exclude: texts, or collections of them.
-            dialect: a whole number.
+            index: the index's name.
+            query: text in the language of queries.
+            distance: how many letters may differ, 1 to 4.
+            include: dictionaries whose terms to suggest too.
+            exclude: dictionaries whose terms not to suggest.
+            dialect: which version of the language of queries it is in.
 
         Returns:
             ``dict[S, list[tuple[S, float]]]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: distance must be from 1 to 4.
 
         Complexity: O(1).
         Since RediSearch 1.4.0.
@@ -996,11 +1005,11 @@ class SearchCommands(AwaitedFace[S]):
         ``FT.SUGADD key string score [INCR] [PAYLOAD payload]``
 
         Args:
-            key: a key, as text or bytes.
-            string: text, bytes or a number.
-            score: a number.
-            incr: add ``INCR``.
-            payload: ``PAYLOAD``, text, bytes or a number.
+            key: the key of the dictionary of suggestions.
+            string: the suggestion's text.
+            score: the suggestion's weight.
+            incr: add to the weight that it has.
+            payload: what to store beside it.
 
         Returns:
             ``int``
@@ -1018,8 +1027,8 @@ class SearchCommands(AwaitedFace[S]):
         ``FT.SUGDEL key string``
 
         Args:
-            key: a key, as text or bytes.
-            string: text, bytes or a number.
+            key: the key of the dictionary of suggestions.
+            string: the suggestion's text.
 
         Returns:
             ``bool``
@@ -1112,12 +1121,12 @@ class SearchCommands(AwaitedFace[S]):
         ``FT.SUGGET key prefix [FUZZY] [WITHSCORES] [WITHPAYLOADS] [MAX max]``
 
         Args:
-            key: a key, as text or bytes.
-            prefix: text, bytes or a number.
-            fuzzy: add ``FUZZY``.
-            withscores: add ``WITHSCORES``.
-            withpayloads: add ``WITHPAYLOADS``.
-            max: ``MAX``, a whole number.
+            key: the key of the dictionary of suggestions.
+            prefix: what suggestions begin with.
+            fuzzy: take suggestions too that begin a bit differently.
+            withscores: give the scores too.
+            withpayloads: give the payloads too.
+            max: how many suggestions to give at most; 5 where it is left out.
 
         Returns:
             ``list[tuple[S, float, S | None]]`` with ``withscores`` and ``withpayloads``;
@@ -1145,7 +1154,7 @@ class SearchCommands(AwaitedFace[S]):
         ``FT.SUGLEN key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the key of the dictionary of suggestions.
 
         Returns:
             ``int``
@@ -1163,7 +1172,7 @@ class SearchCommands(AwaitedFace[S]):
         ``FT.SYNDUMP index``
 
         Args:
-            index: text, bytes or a number.
+            index: the index's name.
 
         Returns:
             ``dict[S, list[S]]``
@@ -1183,13 +1192,16 @@ class SearchCommands(AwaitedFace[S]):
         ``FT.SYNUPDATE index synonym_group_id [SKIPINITIALSCAN] term [term ...]``
 
         Args:
-            index: text, bytes or a number.
-            synonym_group_id: text, bytes or a number.
-            terms: any number of them: text, bytes or a number.
-            skipinitialscan: add ``SKIPINITIALSCAN``.
+            index: the index's name.
+            synonym_group_id: the group's ID.
+            terms: the terms.
+            skipinitialscan: index only what is written from now on.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: terms needs at least one element.
 
         Complexity: O(1).
         Since RediSearch 1.2.0.
@@ -1204,8 +1216,8 @@ class SearchCommands(AwaitedFace[S]):
         ``FT.TAGVALS index field_name``
 
         Args:
-            index: text, bytes or a number.
-            field_name: text, bytes or a number.
+            index: the index's name.
+            field_name: the tag field's name.
 
         Returns:
             ``set[S]``

@@ -175,7 +175,7 @@ class SentinelCommands(AwaitedFace[S]):
         ``SENTINEL CKQUORUM master-name``
 
         Args:
-            master_name: text, bytes or a number.
+            master_name: the name of the group that the Sentinels watch.
 
         Returns:
             ``str``
@@ -201,12 +201,15 @@ class SentinelCommands(AwaitedFace[S]):
         ``SENTINEL CONFIG <SET parameter value [parameter value ...]|GET parameter [parameter ...]>``
 
         Args:
-            set: ``SET``, a mapping.
-            get: ``GET``, one glob-style pattern, or several.
+            set: a mapping of settings to values.
+            get: patterns of the settings to give.
 
         Returns:
             ``dict[str, str]`` with ``get``;
             else ``bool``.
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: exactly one of set, get; set must be a mapping; set needs at least one element; get needs at least one element.
 
         Complexity: O(N).
         Since Redis 6.2.0, Valkey 6.2.0.
@@ -229,11 +232,14 @@ class SentinelCommands(AwaitedFace[S]):
         ``SENTINEL DEBUG [parameter value [parameter value ...]]``
 
         Args:
-            mapping: a mapping.
+            mapping: a mapping of settings to values, by keyword.
 
         Returns:
             ``bool`` with ``mapping``;
             else ``dict[str, int]``.
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: mapping must be a mapping; mapping needs at least one element.
 
         Complexity: O(N).
         Since Redis 7.0.0, Valkey 7.0.0.
@@ -250,8 +256,8 @@ class SentinelCommands(AwaitedFace[S]):
         ``SENTINEL FAILOVER master-name [COORDINATED]``
 
         Args:
-            master_name: text, bytes or a number.
-            coordinated: add ``COORDINATED``. Since 9.0.0. Valkey only.
+            master_name: the name of the group that the Sentinels watch.
+            coordinated: let the primary hand over, without loss. Since 9.0.0. Valkey only.
 
         Returns:
             ``bool``
@@ -281,7 +287,7 @@ class SentinelCommands(AwaitedFace[S]):
         ``SENTINEL GET-MASTER-ADDR-BY-NAME master-name``
 
         Args:
-            master_name: text, bytes or a number.
+            master_name: the name of the group that the Sentinels watch.
 
         Returns:
             ``tuple[str, int] | None``
@@ -298,7 +304,7 @@ class SentinelCommands(AwaitedFace[S]):
         ``SENTINEL GET-PRIMARY-ADDR-BY-NAME primary-name``
 
         Args:
-            primary_name: text, bytes or a number.
+            primary_name: the name of the group that the Sentinels watch.
 
         Returns:
             ``tuple[str, int] | None``
@@ -331,10 +337,13 @@ class SentinelCommands(AwaitedFace[S]):
         ``SENTINEL INFO-CACHE nodename [nodename ...]``
 
         Args:
-            master_names: any number of them: text, bytes or a number.
+            master_names: the names of groups that the Sentinels watch.
 
         Returns:
             ``dict[str, list[CachedInfo]]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: master_names needs at least one element.
 
         Complexity: O(N).
         Since Redis 3.2.0, Valkey 3.2.0.
@@ -350,10 +359,10 @@ class SentinelCommands(AwaitedFace[S]):
         ``SENTINEL IS-MASTER-DOWN-BY-ADDR ip port current-epoch runid``
 
         Args:
-            ip: text, bytes or a number.
-            port: a whole number.
-            current_epoch: a whole number.
-            runid: text, bytes or a number.
+            ip: the server's IP address.
+            port: the server's TCP port.
+            current_epoch: the epoch that the asking Sentinel is in.
+            runid: the ID of the Sentinel to vote for; ``*`` asks for no vote; ``'*'`` by default.
 
         Returns:
             ``DownVote``
@@ -374,10 +383,10 @@ class SentinelCommands(AwaitedFace[S]):
         ``SENTINEL IS-PRIMARY-DOWN-BY-ADDR ip port current-epoch runid``
 
         Args:
-            ip: text, bytes or a number.
-            port: a whole number.
-            current_epoch: a whole number.
-            runid: text, bytes or a number.
+            ip: the server's IP address.
+            port: the server's TCP port.
+            current_epoch: the epoch that the asking Sentinel is in.
+            runid: the ID of the Sentinel to vote for; ``*`` asks for no vote; ``'*'`` by default.
 
         Returns:
             ``DownVote``
@@ -396,7 +405,7 @@ class SentinelCommands(AwaitedFace[S]):
         ``SENTINEL MASTER master-name``
 
         Args:
-            master_name: text, bytes or a number.
+            master_name: the name of the group that the Sentinels watch.
 
         Returns:
             ``WatchedPrimary``
@@ -427,10 +436,10 @@ class SentinelCommands(AwaitedFace[S]):
         ``SENTINEL MONITOR name ip port quorum``
 
         Args:
-            name: text, bytes or a number.
-            ip: text, bytes or a number.
-            port: a whole number.
-            quorum: a whole number.
+            name: what the group is to be called.
+            ip: the server's IP address.
+            port: the server's TCP port.
+            quorum: how many Sentinels must agree that the primary is down.
 
         Returns:
             ``bool``
@@ -488,7 +497,7 @@ class SentinelCommands(AwaitedFace[S]):
         ``SENTINEL PRIMARY primary-name``
 
         Args:
-            primary_name: text, bytes or a number.
+            primary_name: the name of the group that the Sentinels watch.
 
         Returns:
             ``WatchedPrimary``
@@ -505,7 +514,7 @@ class SentinelCommands(AwaitedFace[S]):
         ``SENTINEL REMOVE master-name``
 
         Args:
-            master_name: text, bytes or a number.
+            master_name: the name of the group that the Sentinels watch.
 
         Returns:
             ``bool``
@@ -522,7 +531,7 @@ class SentinelCommands(AwaitedFace[S]):
         ``SENTINEL REPLICAS master-name``
 
         Args:
-            master_name: text, bytes or a number.
+            master_name: the name of the group that the Sentinels watch.
 
         Returns:
             ``list[WatchedReplica]``
@@ -539,7 +548,7 @@ class SentinelCommands(AwaitedFace[S]):
         ``SENTINEL RESET pattern``
 
         Args:
-            pattern: a glob-style pattern, as text or bytes.
+            pattern: a glob-style pattern.
 
         Returns:
             ``int``
@@ -556,7 +565,7 @@ class SentinelCommands(AwaitedFace[S]):
         ``SENTINEL SENTINELS master-name``
 
         Args:
-            master_name: text, bytes or a number.
+            master_name: the name of the group that the Sentinels watch.
 
         Returns:
             ``list[WatchedSentinel]``
@@ -597,14 +606,17 @@ class SentinelCommands(AwaitedFace[S]):
         ``SENTINEL SET master-name option value [option value ...]``
 
         Args:
-            master_name: text, bytes or a number.
-            option: ``Value | Pairs[Value, Value]``.
-            value: text, bytes or a number.
-            mapping: a mapping.
-            rename_command: a mapping.
+            master_name: the name of the group that the Sentinels watch.
+            option: a setting, or a mapping of settings to values.
+            value: the setting's value, of a single one.
+            mapping: a mapping of settings to values, by keyword.
+            rename_command: a mapping of commands to the names that the servers have for them.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: a mapping, or one option and its value; a mapping needs at least one element; rename_command must be a mapping; rename_command needs at least one element.
 
         Complexity: O(1).
         Since Redis 2.8.4, Valkey 2.8.4.
@@ -635,13 +647,16 @@ class SentinelCommands(AwaitedFace[S]):
         ``SENTINEL SIMULATE-FAILURE [<crash-after-election|crash-after-promotion|help> [<crash-after-election|crash-after-promotion|help> ...]]``
 
         Args:
-            crash_after_election: add ``crash-after-election``.
-            crash_after_promotion: add ``crash-after-promotion``.
-            help: add ``help``.
+            crash_after_election: stop once it is elected to fail over.
+            crash_after_promotion: stop once it has promoted a replica.
+            help: list the failures that it can simulate.
 
         Returns:
             ``list[str]`` with ``help``;
             else ``bool``.
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: crash_after_election, crash_after_promotion or help is needed.
 
         Since Redis 3.2.0, Valkey 3.2.0.
         See https://redis.io/docs/latest/commands/sentinel-simulate-failure/
@@ -657,7 +672,7 @@ class SentinelCommands(AwaitedFace[S]):
         ``SENTINEL SLAVES master-name``
 
         Args:
-            master_name: text, bytes or a number.
+            master_name: the name of the group that the Sentinels watch.
 
         Returns:
             ``list[WatchedReplica]``

@@ -196,11 +196,14 @@ class ServerCommands(AwaitedFace[S]):
         ``BGSAVE [SCHEDULE|CANCEL]``
 
         Args:
-            schedule: add ``SCHEDULE``. Since 3.2.2.
-            cancel: add ``CANCEL``. Since 8.1.0. Valkey only.
+            schedule: where a rewrite of the append-only file runs, begin behind it. Since 3.2.2.
+            cancel: end a save that runs or is scheduled. Since 8.1.0. Valkey only.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of schedule, cancel.
 
         Complexity: O(1).
         Since Redis 1.0.0, Valkey 1.0.0.
@@ -228,8 +231,8 @@ class ServerCommands(AwaitedFace[S]):
         ``DEBUG``
 
         Args:
-            subcommand: text, bytes or a number.
-            args: any number of them: text, bytes or a number.
+            subcommand: what to do.
+            args: the arguments, one by one.
 
         Returns:
             ``Any``
@@ -253,14 +256,17 @@ class ServerCommands(AwaitedFace[S]):
         ``FAILOVER [TO host port [FORCE]] [ABORT] [TIMEOUT milliseconds]``
 
         Args:
-            host: text, bytes or a number.
-            port: a whole number.
-            force: add ``FORCE``.
-            abort: add ``ABORT``.
-            timeout: ``TIMEOUT``, whole milliseconds, or a timedelta.
+            host: the replica that takes over; any that is in step where it is left out.
+            port: that replica's TCP port.
+            force: take over at the timeout though the replica lags.
+            abort: call off a failover that runs.
+            timeout: how long to wait for the replica to be in step, in whole milliseconds or as a timedelta; for ever where it is left out.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: host, port together or not at all; force needs host; abort excludes host, port, force and timeout.
 
         Complexity: O(1).
         Since Redis 6.2.0, Valkey 6.2.0.
@@ -274,11 +280,14 @@ class ServerCommands(AwaitedFace[S]):
         ``FLUSHALL [ASYNC|SYNC]``
 
         Args:
-            asynchronous: add ``ASYNC``. Since 4.0.0.
-            sync: add ``SYNC``. Since 6.2.0.
+            asynchronous: ``ASYNC``, free the memory in the background. Since 4.0.0.
+            sync: free the memory before the server answers. Since 6.2.0.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of asynchronous, sync.
 
         Complexity: O(N).
         Since Redis 1.0.0, Valkey 1.0.0.
@@ -292,11 +301,14 @@ class ServerCommands(AwaitedFace[S]):
         ``FLUSHDB [ASYNC|SYNC]``
 
         Args:
-            asynchronous: add ``ASYNC``. Since 4.0.0.
-            sync: add ``SYNC``. Since 6.2.0.
+            asynchronous: ``ASYNC``, free the memory in the background. Since 4.0.0.
+            sync: free the memory before the server answers. Since 6.2.0.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of asynchronous, sync.
 
         Complexity: O(N).
         Since Redis 1.0.0, Valkey 1.0.0.
@@ -310,7 +322,7 @@ class ServerCommands(AwaitedFace[S]):
         ``INFO [section [section ...]]``
 
         Args:
-            sections: any number of them: text, bytes or a number.
+            sections: the sections' names, such as ``memory``; the usual ones where none is given.
 
         Returns:
             ``ServerInfo``
@@ -341,7 +353,7 @@ class ServerCommands(AwaitedFace[S]):
         ``LOLWUT [VERSION version]``
 
         Args:
-            version: ``VERSION``, a whole number.
+            version: which version's picture to draw.
 
         Returns:
             ``str``
@@ -357,11 +369,14 @@ class ServerCommands(AwaitedFace[S]):
         ``REPLICAOF <host port|NO ONE>``
 
         Args:
-            host: text, bytes or a number.
-            port: a whole number.
+            host: the primary's host name or address; without it the server becomes a primary.
+            port: the primary's TCP port.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: host, port together or not at all.
 
         Complexity: O(1).
         Since Redis 5.0.0, Valkey 5.0.0.
@@ -413,16 +428,19 @@ class ServerCommands(AwaitedFace[S]):
         ``SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE] [SAFE] [FAILOVER] [ABORT]``
 
         Args:
-            nosave: add ``NOSAVE``.
-            save: add ``SAVE``.
-            now: add ``NOW``. Since 7.0.0.
-            force: add ``FORCE``. Since 7.0.0.
-            safe: add ``SAFE``. Since 9.0.0. Valkey only.
-            failover: add ``FAILOVER``. Since 9.0.0. Valkey only.
-            abort: add ``ABORT``. Since 7.0.0.
+            nosave: write no snapshot, even where one is configured.
+            save: write a snapshot, even where none is configured.
+            now: do not wait for replicas that lag. Since 7.0.0.
+            force: go on where a snapshot cannot be written. Since 7.0.0.
+            safe: refuse where it would not be safe now. Since 9.0.0. Valkey only.
+            failover: hand over to a replica first, in a cluster. Since 9.0.0. Valkey only.
+            abort: call off a shutdown that has begun. Since 7.0.0.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of nosave, save; abort excludes all else.
 
         Complexity: O(N), O(1).
         Since Redis 1.0.0, Valkey 1.0.0.
@@ -436,11 +454,14 @@ class ServerCommands(AwaitedFace[S]):
         ``SLAVEOF <host port|NO ONE>``
 
         Args:
-            host: text, bytes or a number.
-            port: a whole number.
+            host: the primary's host name or address; without it the server becomes a primary.
+            port: the primary's TCP port.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: host, port together or not at all.
 
         Complexity: O(1).
         Since Redis 1.0.0, Valkey 1.0.0.
@@ -455,8 +476,8 @@ class ServerCommands(AwaitedFace[S]):
         ``SWAPDB index1 index2``
 
         Args:
-            index1: a whole number.
-            index2: a whole number.
+            index1: the number of the one database.
+            index2: the number of the other database.
 
         Returns:
             ``bool``
@@ -487,15 +508,17 @@ class ServerCommands(AwaitedFace[S]):
         ``TRIMSLOTS RANGES numranges startslot endslot [startslot endslot ...]``
 
         Args:
-            slots: any number of them: ``tuple[int, int]`` each.
+            slots: ranges of hash slots, as tuples of the first and the last.
 
         Returns:
             ``bool``
 
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: slots needs at least one element.
+
         Complexity: O(N).
         Since Redis 8.4.0.
         See https://redis.io/docs/latest/commands/trimslots/
-        Not yet confirmed on a live server.
         """
         return await self._run(TRIMSLOTS, encode_trimslots(slots))
 

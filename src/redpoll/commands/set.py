@@ -168,11 +168,14 @@ class SetCommands(AwaitedFace[S]):
         ``SADD key member [member ...]``
 
         Args:
-            key: a key, as text or bytes.
-            members: any number of them: text, bytes or a number.
+            key: the set's key.
+            members: the members, each compared byte by byte.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: members needs at least one element.
 
         Complexity: O(1), O(N).
         Since Redis 1.0.0, Valkey 1.0.0.
@@ -186,7 +189,7 @@ class SetCommands(AwaitedFace[S]):
         ``SCARD key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the set's key.
 
         Returns:
             ``int``
@@ -203,10 +206,13 @@ class SetCommands(AwaitedFace[S]):
         ``SDIFF key [key ...]``
 
         Args:
-            keys: any number of them: ``Key | Many[Key]`` each.
+            keys: the keys, one by one or in a collection.
 
         Returns:
             ``set[S]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: keys needs at least one element.
 
         Complexity: O(N).
         Since Redis 1.0.0, Valkey 1.0.0.
@@ -220,11 +226,14 @@ class SetCommands(AwaitedFace[S]):
         ``SDIFFCARD numkeys key [key ...] [LIMIT limit]``
 
         Args:
-            keys: any number of them: ``Key | Many[Key]`` each.
-            limit: ``LIMIT``, a whole number.
+            keys: the keys, one by one or in a collection.
+            limit: stop counting here; 0 for no limit.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: keys needs at least one element.
 
         Complexity: O(N).
         Since Redis 8.10.0.
@@ -239,11 +248,14 @@ class SetCommands(AwaitedFace[S]):
         ``SDIFFSTORE destination key [key ...]``
 
         Args:
-            destination: a key, as text or bytes.
-            keys: any number of them: ``Key | Many[Key]`` each.
+            destination: the key that takes the result, or what is moved.
+            keys: the keys, one by one or in a collection.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: keys needs at least one element.
 
         Complexity: O(N).
         Since Redis 1.0.0, Valkey 1.0.0.
@@ -257,10 +269,13 @@ class SetCommands(AwaitedFace[S]):
         ``SINTER key [key ...]``
 
         Args:
-            keys: any number of them: ``Key | Many[Key]`` each.
+            keys: the keys, one by one or in a collection.
 
         Returns:
             ``set[S]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: keys needs at least one element.
 
         Complexity: O(N*M).
         Since Redis 1.0.0, Valkey 1.0.0.
@@ -274,11 +289,14 @@ class SetCommands(AwaitedFace[S]):
         ``SINTERCARD numkeys key [key ...] [LIMIT limit]``
 
         Args:
-            keys: any number of them: ``Key | Many[Key]`` each.
-            limit: ``LIMIT``, a whole number.
+            keys: the keys, one by one or in a collection.
+            limit: stop counting here; 0 for no limit.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: keys needs at least one element.
 
         Complexity: O(N*M).
         Since Redis 7.0.0, Valkey 7.0.0.
@@ -292,11 +310,14 @@ class SetCommands(AwaitedFace[S]):
         ``SINTERSTORE destination key [key ...]``
 
         Args:
-            destination: a key, as text or bytes.
-            keys: any number of them: ``Key | Many[Key]`` each.
+            destination: the key that takes the result, or what is moved.
+            keys: the keys, one by one or in a collection.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: keys needs at least one element.
 
         Complexity: O(N*M).
         Since Redis 1.0.0, Valkey 1.0.0.
@@ -310,8 +331,8 @@ class SetCommands(AwaitedFace[S]):
         ``SISMEMBER key member``
 
         Args:
-            key: a key, as text or bytes.
-            member: text, bytes or a number.
+            key: the set's key.
+            member: the member, which is compared byte by byte.
 
         Returns:
             ``bool``
@@ -328,7 +349,7 @@ class SetCommands(AwaitedFace[S]):
         ``SMEMBERS key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the set's key.
 
         Returns:
             ``set[S]``
@@ -345,11 +366,14 @@ class SetCommands(AwaitedFace[S]):
         ``SMISMEMBER key member [member ...]``
 
         Args:
-            key: a key, as text or bytes.
-            members: any number of them: texts, or collections of them.
+            key: the set's key.
+            members: the members, one by one or in a collection.
 
         Returns:
             ``list[bool]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: members needs at least one element.
 
         Complexity: O(N).
         Since Redis 6.2.0, Valkey 6.2.0.
@@ -363,9 +387,9 @@ class SetCommands(AwaitedFace[S]):
         ``SMOVE source destination member``
 
         Args:
-            source: a key, as text or bytes.
-            destination: a key, as text or bytes.
-            member: text, bytes or a number.
+            source: the key to take from.
+            destination: the key that takes the result, or what is moved.
+            member: the member, which is compared byte by byte.
 
         Returns:
             ``bool``
@@ -388,8 +412,8 @@ class SetCommands(AwaitedFace[S]):
         ``SPOP key [count]``
 
         Args:
-            key: a key, as text or bytes.
-            count: a whole number. Since 3.2.0.
+            key: the set's key.
+            count: how many at most; one member, not a set, where it is left out. Since 3.2.0.
 
         Returns:
             ``set[S]`` with ``count``;
@@ -416,8 +440,8 @@ class SetCommands(AwaitedFace[S]):
         ``SRANDMEMBER key [count]``
 
         Args:
-            key: a key, as text or bytes.
-            count: a whole number. Since 2.6.0.
+            key: the set's key.
+            count: how many: different ones, or of negative numbers with repetitions; one member, not a list, where it is left out. Since 2.6.0.
 
         Returns:
             ``list[S]`` with ``count``;
@@ -438,11 +462,14 @@ class SetCommands(AwaitedFace[S]):
         ``SREM key member [member ...]``
 
         Args:
-            key: a key, as text or bytes.
-            members: any number of them: text, bytes or a number.
+            key: the set's key.
+            members: the members, each compared byte by byte.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: members needs at least one element.
 
         Complexity: O(N).
         Since Redis 1.0.0, Valkey 1.0.0.
@@ -458,10 +485,10 @@ class SetCommands(AwaitedFace[S]):
         ``SSCAN key cursor [MATCH pattern] [COUNT count]``
 
         Args:
-            key: a key, as text or bytes.
-            cursor: a whole number.
-            match: ``MATCH``, a glob-style pattern, as text or bytes.
-            count: ``COUNT``, a whole number.
+            key: the set's key.
+            cursor: where to go on: 0 at first, then what the last call gave, until that is 0 again; ``0`` by default.
+            match: only what matches a glob-style pattern.
+            count: about how many members to look at in this step.
 
         Returns:
             ``tuple[int, list[S]]``
@@ -478,10 +505,13 @@ class SetCommands(AwaitedFace[S]):
         ``SUNION key [key ...]``
 
         Args:
-            keys: any number of them: ``Key | Many[Key]`` each.
+            keys: the keys, one by one or in a collection.
 
         Returns:
             ``set[S]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: keys needs at least one element.
 
         Complexity: O(N).
         Since Redis 1.0.0, Valkey 1.0.0.
@@ -495,12 +525,15 @@ class SetCommands(AwaitedFace[S]):
         ``SUNIONCARD numkeys key [key ...] [APPROX] [LIMIT limit]``
 
         Args:
-            keys: any number of them: ``Key | Many[Key]`` each.
-            approx: add ``APPROX``.
-            limit: ``LIMIT``, a whole number.
+            keys: the keys, one by one or in a collection.
+            approx: estimate the number, at less cost.
+            limit: stop counting here; 0 for no limit.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: keys needs at least one element.
 
         Complexity: O(N).
         Since Redis 8.10.0.
@@ -515,11 +548,14 @@ class SetCommands(AwaitedFace[S]):
         ``SUNIONSTORE destination key [key ...]``
 
         Args:
-            destination: a key, as text or bytes.
-            keys: any number of them: ``Key | Many[Key]`` each.
+            destination: the key that takes the result, or what is moved.
+            keys: the keys, one by one or in a collection.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: keys needs at least one element.
 
         Complexity: O(N).
         Since Redis 1.0.0, Valkey 1.0.0.

@@ -42,7 +42,7 @@ class SlowlogCommands(AwaitedFace[S]):
         ``SLOWLOG GET [count]``
 
         Args:
-            count: a whole number.
+            count: how many entries to give at most, -1 for all; 10 where it is left out.
 
         Returns:
             ``list[LogEntry]``

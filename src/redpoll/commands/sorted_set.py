@@ -503,13 +503,16 @@ class SortedSetCommands(AwaitedFace[S]):
         ``BZMPOP timeout numkeys key [key ...] <MIN|MAX> [COUNT count]``
 
         Args:
-            timeout: a number.
-            keys: ``Key | Many[Key]``.
-            where: ``Literal['MIN', 'MAX']``.
-            count: ``COUNT``, a whole number.
+            timeout: seconds to wait, fractions too; 0 for ever.
+            keys: the keys, one by one or in a collection.
+            where: whether to take the lowest scores or the highest.
+            count: how many members to take at most.
 
         Returns:
             ``tuple[S, list[tuple[S, float]]] | None``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: where must be one of MIN, MAX; keys needs at least one element.
 
         Complexity: O(K) + O(M*log(N)).
         Since Redis 7.0.0, Valkey 7.0.0.
@@ -523,11 +526,14 @@ class SortedSetCommands(AwaitedFace[S]):
         ``BZPOPMAX key [key ...] timeout``
 
         Args:
-            keys: ``Key | Many[Key]``.
-            timeout: a number.
+            keys: the keys, one by one or in a collection.
+            timeout: seconds to wait, fractions too; 0 for ever; ``0`` by default.
 
         Returns:
             ``tuple[S, S, float] | None``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: keys needs at least one element.
 
         Complexity: O(log(N)).
         Since Redis 5.0.0, Valkey 5.0.0.
@@ -541,11 +547,14 @@ class SortedSetCommands(AwaitedFace[S]):
         ``BZPOPMIN key [key ...] timeout``
 
         Args:
-            keys: ``Key | Many[Key]``.
-            timeout: a number.
+            keys: the keys, one by one or in a collection.
+            timeout: seconds to wait, fractions too; 0 for ever; ``0`` by default.
 
         Returns:
             ``tuple[S, S, float] | None``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: keys needs at least one element.
 
         Complexity: O(log(N)).
         Since Redis 5.0.0, Valkey 5.0.0.
@@ -616,18 +625,21 @@ class SortedSetCommands(AwaitedFace[S]):
         ``ZADD key [NX|XX] [GT|LT] [CH] [INCR] score member [score member ...]``
 
         Args:
-            key: a key, as text or bytes.
-            mapping: a mapping.
-            nx: add ``NX``.
-            xx: add ``XX``.
-            gt: add ``GT``.
-            lt: add ``LT``.
-            ch: add ``CH``. Since 3.0.2.
-            incr: add ``INCR``. Since 3.0.2.
+            key: the sorted set's key.
+            mapping: a mapping of members to scores.
+            nx: only add new members, and change no score.
+            xx: only change the scores of present members, and add none.
+            gt: change a score only where it rises; new members are still added.
+            lt: change a score only where it falls; new members are still added.
+            ch: count the members whose score changed too, not only the new ones. Since 3.0.2.
+            incr: add to the member's score, as ZINCRBY does, and give the new score; None where a condition forbade it. Since 3.0.2.
 
         Returns:
             ``float | None`` with ``incr``;
             else ``int``.
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of nx, xx; at most one of gt, lt; mapping must be a mapping; mapping needs at least one element; nx excludes gt and lt; incr takes exactly one member.
 
         Complexity: O(log(N)).
         Since Redis 1.2.0, Valkey 1.2.0.
@@ -644,7 +656,7 @@ class SortedSetCommands(AwaitedFace[S]):
         ``ZCARD key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the sorted set's key.
 
         Returns:
             ``int``
@@ -661,9 +673,9 @@ class SortedSetCommands(AwaitedFace[S]):
         ``ZCOUNT key min max``
 
         Args:
-            key: a key, as text or bytes.
-            min: a score, ``"(1.5"`` for an exclusive one, ``"-inf"`` or ``"+inf"``.
-            max: a score, ``"(1.5"`` for an exclusive one, ``"-inf"`` or ``"+inf"``.
+            key: the sorted set's key.
+            min: the lowest score: a number, ``"(1.5"`` for an exclusive one, ``"-inf"`` or ``"+inf"``.
+            max: the highest score: a number, ``"(1.5"`` for an exclusive one, ``"-inf"`` or ``"+inf"``.
 
         Returns:
             ``int``
@@ -689,12 +701,15 @@ class SortedSetCommands(AwaitedFace[S]):
         ``ZDIFF numkeys key [key ...] [WITHSCORES]``
 
         Args:
-            keys: any number of them: ``Key | Many[Key]`` each.
-            withscores: add ``WITHSCORES``.
+            keys: the keys, one by one or in a collection.
+            withscores: give the scores too.
 
         Returns:
             ``list[tuple[S, float]]`` with ``withscores``;
             else ``list[S]``.
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: keys needs at least one element.
 
         Complexity: O(L + (N-K)log(N)).
         Since Redis 6.2.0, Valkey 6.2.0.
@@ -711,11 +726,14 @@ class SortedSetCommands(AwaitedFace[S]):
         ``ZDIFFSTORE destination numkeys key [key ...]``
 
         Args:
-            destination: a key, as text or bytes.
-            keys: any number of them: ``Key | Many[Key]`` each.
+            destination: the key that takes the result, or what is moved.
+            keys: the keys, one by one or in a collection.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: keys needs at least one element.
 
         Complexity: O(L + (N-K)log(N)).
         Since Redis 6.2.0, Valkey 6.2.0.
@@ -729,9 +747,9 @@ class SortedSetCommands(AwaitedFace[S]):
         ``ZINCRBY key increment member``
 
         Args:
-            key: a key, as text or bytes.
-            increment: a number.
-            member: text, bytes or a number.
+            key: the sorted set's key.
+            increment: how much to add; it may be negative.
+            member: the member, which is compared byte by byte.
 
         Returns:
             ``float``
@@ -781,14 +799,17 @@ class SortedSetCommands(AwaitedFace[S]):
         ``ZINTER numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM|MIN|MAX|COUNT>] [WITHSCORES]``
 
         Args:
-            keys: any number of them: ``Key | Many[Key]`` each.
-            weights: ``WEIGHTS``, a collection: a number.
-            aggregate: ``AGGREGATE``, ``Literal['SUM', 'MIN', 'MAX', 'COUNT']``.
-            withscores: add ``WITHSCORES``.
+            keys: the keys, one by one or in a collection.
+            weights: a factor for each key's scores, in the keys' order; 1 for all where it is left out.
+            aggregate: what becomes of the scores of a member of several keys; their sum where it is left out.
+            withscores: give the scores too.
 
         Returns:
             ``list[tuple[S, float]]`` with ``withscores``;
             else ``list[S]``.
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: aggregate must be one of SUM, MIN, MAX, COUNT; keys needs at least one element; there must be as many weights as keys; weights must be a collection; weights needs at least one element.
 
         Complexity: O(N*K) + O(M*log(M)).
         Since Redis 6.2.0, Valkey 6.2.0.
@@ -806,11 +827,14 @@ class SortedSetCommands(AwaitedFace[S]):
         ``ZINTERCARD numkeys key [key ...] [LIMIT limit]``
 
         Args:
-            keys: any number of them: ``Key | Many[Key]`` each.
-            limit: ``LIMIT``, a whole number.
+            keys: the keys, one by one or in a collection.
+            limit: stop counting here; 0 for no limit.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: keys needs at least one element.
 
         Complexity: O(N*K).
         Since Redis 7.0.0, Valkey 7.0.0.
@@ -831,13 +855,16 @@ class SortedSetCommands(AwaitedFace[S]):
         ``ZINTERSTORE destination numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM|MIN|MAX|COUNT>]``
 
         Args:
-            destination: a key, as text or bytes.
-            keys: any number of them: ``Key | Many[Key]`` each.
-            weights: ``WEIGHTS``, a collection: a number.
-            aggregate: ``AGGREGATE``, ``Literal['SUM', 'MIN', 'MAX', 'COUNT']``.
+            destination: the key that takes the result, or what is moved.
+            keys: the keys, one by one or in a collection.
+            weights: a factor for each key's scores, in the keys' order; 1 for all where it is left out.
+            aggregate: what becomes of the scores of a member of several keys; their sum where it is left out.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: aggregate must be one of SUM, MIN, MAX, COUNT; keys needs at least one element; there must be as many weights as keys; weights must be a collection; weights needs at least one element.
 
         Complexity: O(N*K) + O(M*log(M)).
         Since Redis 2.0.0, Valkey 2.0.0.
@@ -852,9 +879,9 @@ class SortedSetCommands(AwaitedFace[S]):
         ``ZLEXCOUNT key min max``
 
         Args:
-            key: a key, as text or bytes.
-            min: text, bytes or a number.
-            max: text, bytes or a number.
+            key: the sorted set's key.
+            min: the first member: ``[a`` with it, ``(a`` without it, ``-`` for the first of all.
+            max: the last member: ``[a`` with it, ``(a`` without it, ``+`` for the last of all.
 
         Returns:
             ``int``
@@ -873,12 +900,15 @@ class SortedSetCommands(AwaitedFace[S]):
         ``ZMPOP numkeys key [key ...] <MIN|MAX> [COUNT count]``
 
         Args:
-            keys: ``Key | Many[Key]``.
-            where: ``Literal['MIN', 'MAX']``.
-            count: ``COUNT``, a whole number.
+            keys: the keys, one by one or in a collection.
+            where: whether to take the lowest scores or the highest.
+            count: how many members to take at most.
 
         Returns:
             ``tuple[S, list[tuple[S, float]]] | None``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: where must be one of MIN, MAX; keys needs at least one element.
 
         Complexity: O(K) + O(M*log(N)).
         Since Redis 7.0.0, Valkey 7.0.0.
@@ -892,11 +922,14 @@ class SortedSetCommands(AwaitedFace[S]):
         ``ZMSCORE key member [member ...]``
 
         Args:
-            key: a key, as text or bytes.
-            members: any number of them: texts, or collections of them.
+            key: the sorted set's key.
+            members: the members, one by one or in a collection.
 
         Returns:
             ``list[float | None]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: members needs at least one element.
 
         Complexity: O(N).
         Since Redis 6.2.0, Valkey 6.2.0.
@@ -916,8 +949,8 @@ class SortedSetCommands(AwaitedFace[S]):
         ``ZPOPMAX key [count]``
 
         Args:
-            key: a key, as text or bytes.
-            count: a whole number.
+            key: the sorted set's key.
+            count: how many members to take at most; one where it is left out.
 
         Returns:
             ``list[tuple[S, float]]`` with ``count``;
@@ -944,8 +977,8 @@ class SortedSetCommands(AwaitedFace[S]):
         ``ZPOPMIN key [count]``
 
         Args:
-            key: a key, as text or bytes.
-            count: a whole number.
+            key: the sorted set's key.
+            count: how many members to take at most; one where it is left out.
 
         Returns:
             ``list[tuple[S, float]]`` with ``count``;
@@ -982,14 +1015,17 @@ class SortedSetCommands(AwaitedFace[S]):
         ``ZRANDMEMBER key [count [WITHSCORES]]``
 
         Args:
-            key: a key, as text or bytes.
-            count: a whole number.
-            withscores: add ``WITHSCORES``.
+            key: the sorted set's key.
+            count: how many: different ones, or of negative numbers with repetitions; one member, not a list, where it is left out.
+            withscores: give the scores too.
 
         Returns:
             ``list[tuple[S, float]]`` with ``count`` and ``withscores``;
             ``list[S]`` with ``count``;
             else ``S | None``.
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: withscores needs count.
 
         Complexity: O(N).
         Since Redis 6.2.0, Valkey 6.2.0.
@@ -1069,19 +1105,22 @@ class SortedSetCommands(AwaitedFace[S]):
         ``ZRANGE key start stop [BYSCORE|BYLEX] [REV] [LIMIT offset count] [WITHSCORES]``
 
         Args:
-            key: a key, as text or bytes.
-            start: text, bytes or a number.
-            stop: text, bytes or a number.
-            byscore: add ``BYSCORE``.
-            bylex: add ``BYLEX``.
-            desc: add ``REV``. Since 6.2.0.
-            offset: a whole number.
-            num: a whole number.
-            withscores: add ``WITHSCORES``.
+            key: the sorted set's key.
+            start: where to begin: a rank, of which 0 is the first and -1 the last; a score or ``[member`` as the options say.
+            stop: where to end, as for ``start``; it is included.
+            byscore: take the bounds as scores.
+            bylex: take the bounds as members in alphabetic order, of sets whose scores are all the same.
+            desc: ``REV``, from the highest to the lowest; bounds then begin with the highest. Since 6.2.0.
+            offset: how many results to leave out at the beginning.
+            num: how many results to give at most; negative for all.
+            withscores: give the scores too.
 
         Returns:
             ``list[tuple[S, float]]`` with ``withscores``;
             else ``list[S]``.
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of byscore, bylex; offset, num together or not at all; offset and num need byscore or bylex; withscores excludes bylex.
 
         Complexity: O(log(N)+M).
         Since Redis 1.2.0, Valkey 1.2.0.
@@ -1100,14 +1139,17 @@ class SortedSetCommands(AwaitedFace[S]):
         ``ZRANGEBYLEX key min max [LIMIT offset count]``
 
         Args:
-            key: a key, as text or bytes.
-            min: text, bytes or a number.
-            max: text, bytes or a number.
-            offset: a whole number.
-            num: a whole number.
+            key: the sorted set's key.
+            min: the first member: ``[a`` with it, ``(a`` without it, ``-`` for the first of all.
+            max: the last member: ``[a`` with it, ``(a`` without it, ``+`` for the last of all.
+            offset: how many results to leave out at the beginning.
+            num: how many results to give at most; negative for all.
 
         Returns:
             ``list[S]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: offset, num together or not at all.
 
         Complexity: O(log(N)+M), O(log(N)).
         Since Redis 2.8.9, Valkey 2.8.9.
@@ -1171,16 +1213,19 @@ class SortedSetCommands(AwaitedFace[S]):
         ``ZRANGEBYSCORE key min max [WITHSCORES] [LIMIT offset count]``
 
         Args:
-            key: a key, as text or bytes.
-            min: a score, ``"(1.5"`` for an exclusive one, ``"-inf"`` or ``"+inf"``.
-            max: a score, ``"(1.5"`` for an exclusive one, ``"-inf"`` or ``"+inf"``.
-            withscores: add ``WITHSCORES``. Since 2.0.0.
-            offset: a whole number.
-            num: a whole number.
+            key: the sorted set's key.
+            min: the lowest score: a number, ``"(1.5"`` for an exclusive one, ``"-inf"`` or ``"+inf"``.
+            max: the highest score: a number, ``"(1.5"`` for an exclusive one, ``"-inf"`` or ``"+inf"``.
+            withscores: give the scores too. Since 2.0.0.
+            offset: how many results to leave out at the beginning.
+            num: how many results to give at most; negative for all.
 
         Returns:
             ``list[tuple[S, float]]`` with ``withscores``;
             else ``list[S]``.
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: offset, num together or not at all.
 
         Complexity: O(log(N)+M), O(log(N)).
         Since Redis 1.0.5, Valkey 1.0.5.
@@ -1211,18 +1256,21 @@ class SortedSetCommands(AwaitedFace[S]):
         ``ZRANGESTORE dst src min max [BYSCORE|BYLEX] [REV] [LIMIT offset count]``
 
         Args:
-            dst: a key, as text or bytes.
-            src: a key, as text or bytes.
-            min: text, bytes or a number.
-            max: text, bytes or a number.
-            byscore: add ``BYSCORE``.
-            bylex: add ``BYLEX``.
-            desc: add ``REV``.
-            offset: a whole number.
-            num: a whole number.
+            dst: the key that takes the result, in place of what it held.
+            src: the sorted set's key.
+            min: where to begin: a rank, of which 0 is the first and -1 the last; a score or ``[member`` as the options say.
+            max: where to end, as for ``min``; it is included.
+            byscore: take the bounds as scores.
+            bylex: take the bounds as members in alphabetic order, of sets whose scores are all the same.
+            desc: ``REV``, from the highest to the lowest; bounds then begin with the highest.
+            offset: how many results to leave out at the beginning.
+            num: how many results to give at most; negative for all.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of byscore, bylex; offset, num together or not at all; offset and num need byscore or bylex.
 
         Complexity: O(log(N)+M).
         Since Redis 6.2.0, Valkey 6.2.0.
@@ -1245,9 +1293,9 @@ class SortedSetCommands(AwaitedFace[S]):
         ``ZRANK key member [WITHSCORE]``
 
         Args:
-            key: a key, as text or bytes.
-            member: text, bytes or a number.
-            withscore: add ``WITHSCORE``. Since 7.2.0.
+            key: the sorted set's key.
+            member: the member, which is compared byte by byte.
+            withscore: give the member's score beside its rank. Since 7.2.0.
 
         Returns:
             ``tuple[int, float] | None`` with ``withscore``;
@@ -1268,11 +1316,14 @@ class SortedSetCommands(AwaitedFace[S]):
         ``ZREM key member [member ...]``
 
         Args:
-            key: a key, as text or bytes.
-            members: any number of them: text, bytes or a number.
+            key: the sorted set's key.
+            members: the members, each compared byte by byte.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: members needs at least one element.
 
         Complexity: O(M*log(N)).
         Since Redis 1.2.0, Valkey 1.2.0.
@@ -1286,9 +1337,9 @@ class SortedSetCommands(AwaitedFace[S]):
         ``ZREMRANGEBYLEX key min max``
 
         Args:
-            key: a key, as text or bytes.
-            min: text, bytes or a number.
-            max: text, bytes or a number.
+            key: the sorted set's key.
+            min: the first member: ``[a`` with it, ``(a`` without it, ``-`` for the first of all.
+            max: the last member: ``[a`` with it, ``(a`` without it, ``+`` for the last of all.
 
         Returns:
             ``int``
@@ -1305,9 +1356,9 @@ class SortedSetCommands(AwaitedFace[S]):
         ``ZREMRANGEBYRANK key start stop``
 
         Args:
-            key: a key, as text or bytes.
-            start: a whole number.
-            stop: a whole number.
+            key: the sorted set's key.
+            start: the first position: 0 is the first, -1 the last.
+            stop: the last position, which is included; -1 is the last.
 
         Returns:
             ``int``
@@ -1324,9 +1375,9 @@ class SortedSetCommands(AwaitedFace[S]):
         ``ZREMRANGEBYSCORE key min max``
 
         Args:
-            key: a key, as text or bytes.
-            min: a score, ``"(1.5"`` for an exclusive one, ``"-inf"`` or ``"+inf"``.
-            max: a score, ``"(1.5"`` for an exclusive one, ``"-inf"`` or ``"+inf"``.
+            key: the sorted set's key.
+            min: the lowest score: a number, ``"(1.5"`` for an exclusive one, ``"-inf"`` or ``"+inf"``.
+            max: the highest score: a number, ``"(1.5"`` for an exclusive one, ``"-inf"`` or ``"+inf"``.
 
         Returns:
             ``int``
@@ -1358,10 +1409,10 @@ class SortedSetCommands(AwaitedFace[S]):
         ``ZREVRANGE key start stop [WITHSCORES]``
 
         Args:
-            key: a key, as text or bytes.
-            start: a whole number.
-            stop: a whole number.
-            withscores: add ``WITHSCORES``.
+            key: the sorted set's key.
+            start: the first position: 0 is the first, -1 the last.
+            stop: the last position, which is included; -1 is the last.
+            withscores: give the scores too.
 
         Returns:
             ``list[tuple[S, float]]`` with ``withscores``;
@@ -1385,14 +1436,17 @@ class SortedSetCommands(AwaitedFace[S]):
         ``ZREVRANGEBYLEX key max min [LIMIT offset count]``
 
         Args:
-            key: a key, as text or bytes.
-            max: text, bytes or a number.
-            min: text, bytes or a number.
-            offset: a whole number.
-            num: a whole number.
+            key: the sorted set's key.
+            max: the last member: ``[a`` with it, ``(a`` without it, ``+`` for the last of all.
+            min: the first member: ``[a`` with it, ``(a`` without it, ``-`` for the first of all.
+            offset: how many results to leave out at the beginning.
+            num: how many results to give at most; negative for all.
 
         Returns:
             ``list[S]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: offset, num together or not at all.
 
         Complexity: O(log(N)+M), O(log(N)).
         Since Redis 2.8.9, Valkey 2.8.9.
@@ -1456,16 +1510,19 @@ class SortedSetCommands(AwaitedFace[S]):
         ``ZREVRANGEBYSCORE key max min [WITHSCORES] [LIMIT offset count]``
 
         Args:
-            key: a key, as text or bytes.
-            max: a score, ``"(1.5"`` for an exclusive one, ``"-inf"`` or ``"+inf"``.
-            min: a score, ``"(1.5"`` for an exclusive one, ``"-inf"`` or ``"+inf"``.
-            withscores: add ``WITHSCORES``.
-            offset: a whole number.
-            num: a whole number.
+            key: the sorted set's key.
+            max: the highest score: a number, ``"(1.5"`` for an exclusive one, ``"-inf"`` or ``"+inf"``.
+            min: the lowest score: a number, ``"(1.5"`` for an exclusive one, ``"-inf"`` or ``"+inf"``.
+            withscores: give the scores too.
+            offset: how many results to leave out at the beginning.
+            num: how many results to give at most; negative for all.
 
         Returns:
             ``list[tuple[S, float]]`` with ``withscores``;
             else ``list[S]``.
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: offset, num together or not at all.
 
         Complexity: O(log(N)+M), O(log(N)).
         Since Redis 2.2.0, Valkey 2.2.0.
@@ -1494,9 +1551,9 @@ class SortedSetCommands(AwaitedFace[S]):
         ``ZREVRANK key member [WITHSCORE]``
 
         Args:
-            key: a key, as text or bytes.
-            member: text, bytes or a number.
-            withscore: add ``WITHSCORE``. Since 7.2.0.
+            key: the sorted set's key.
+            member: the member, which is compared byte by byte.
+            withscore: give the member's score beside its rank. Since 7.2.0.
 
         Returns:
             ``tuple[int, float] | None`` with ``withscore``;
@@ -1562,11 +1619,11 @@ class SortedSetCommands(AwaitedFace[S]):
         ``ZSCAN key cursor [MATCH pattern] [COUNT count] [NOSCORES]``
 
         Args:
-            key: a key, as text or bytes.
-            cursor: a whole number.
-            match: ``MATCH``, a glob-style pattern, as text or bytes.
-            count: ``COUNT``, a whole number.
-            noscores: add ``NOSCORES``. Since 8.0.0. Valkey only.
+            key: the sorted set's key.
+            cursor: where to go on: 0 at first, then what the last call gave, until that is 0 again; ``0`` by default.
+            match: only what matches a glob-style pattern.
+            count: about how many members to look at in this step.
+            noscores: give the members alone. Since 8.0.0. Valkey only.
 
         Returns:
             ``tuple[int, list[S]]`` with ``noscores``;
@@ -1587,8 +1644,8 @@ class SortedSetCommands(AwaitedFace[S]):
         ``ZSCORE key member``
 
         Args:
-            key: a key, as text or bytes.
-            member: text, bytes or a number.
+            key: the sorted set's key.
+            member: the member, which is compared byte by byte.
 
         Returns:
             ``float | None``
@@ -1638,14 +1695,17 @@ class SortedSetCommands(AwaitedFace[S]):
         ``ZUNION numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM|MIN|MAX|COUNT>] [WITHSCORES]``
 
         Args:
-            keys: any number of them: ``Key | Many[Key]`` each.
-            weights: ``WEIGHTS``, a collection: a number.
-            aggregate: ``AGGREGATE``, ``Literal['SUM', 'MIN', 'MAX', 'COUNT']``.
-            withscores: add ``WITHSCORES``.
+            keys: the keys, one by one or in a collection.
+            weights: a factor for each key's scores, in the keys' order; 1 for all where it is left out.
+            aggregate: what becomes of the scores of a member of several keys; their sum where it is left out.
+            withscores: give the scores too.
 
         Returns:
             ``list[tuple[S, float]]`` with ``withscores``;
             else ``list[S]``.
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: aggregate must be one of SUM, MIN, MAX, COUNT; keys needs at least one element; there must be as many weights as keys; weights must be a collection; weights needs at least one element.
 
         Complexity: O(N) + O(M*log(M)).
         Since Redis 6.2.0, Valkey 6.2.0.
@@ -1670,13 +1730,16 @@ class SortedSetCommands(AwaitedFace[S]):
         ``ZUNIONSTORE destination numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM|MIN|MAX|COUNT>]``
 
         Args:
-            destination: a key, as text or bytes.
-            keys: any number of them: ``Key | Many[Key]`` each.
-            weights: ``WEIGHTS``, a collection: a number.
-            aggregate: ``AGGREGATE``, ``Literal['SUM', 'MIN', 'MAX', 'COUNT']``.
+            destination: the key that takes the result, or what is moved.
+            keys: the keys, one by one or in a collection.
+            weights: a factor for each key's scores, in the keys' order; 1 for all where it is left out.
+            aggregate: what becomes of the scores of a member of several keys; their sum where it is left out.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: aggregate must be one of SUM, MIN, MAX, COUNT; keys needs at least one element; there must be as many weights as keys; weights must be a collection; weights needs at least one element.
 
         Complexity: O(N) + O(M log(M)).
         Since Redis 2.0.0, Valkey 2.0.0.

@@ -449,12 +449,15 @@ class StreamCommands(AwaitedFace[S]):
         ``XACK key group id [id ...]``
 
         Args:
-            key: a key, as text or bytes.
-            group: text, bytes or a number.
-            ids: any number of them: text, bytes or a number.
+            key: the stream's key.
+            group: the consumer group's name.
+            ids: the entries' IDs, such as ``1526985054069-0``.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: ids needs at least one element.
 
         Complexity: O(1).
         Since Redis 5.0.0, Valkey 5.0.0.
@@ -470,15 +473,18 @@ class StreamCommands(AwaitedFace[S]):
         ``XACKDEL key group [KEEPREF|DELREF|ACKED] IDS numids id [id ...]``
 
         Args:
-            key: a key, as text or bytes.
-            group: text, bytes or a number.
-            ids: any number of them: text, bytes or a number.
-            keepref: add ``KEEPREF``.
-            delref: add ``DELREF``.
-            acked: add ``ACKED``.
+            key: the stream's key.
+            group: the consumer group's name.
+            ids: the entries' IDs, such as ``1526985054069-0``.
+            keepref: leave what groups know of the entries; the default.
+            delref: make all groups forget the entries too.
+            acked: only remove entries that every group has read and acknowledged.
 
         Returns:
             ``list[int]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of keepref, delref, acked; ids needs at least one element.
 
         Complexity: O(1).
         Since Redis 8.2.0.
@@ -569,28 +575,30 @@ class StreamCommands(AwaitedFace[S]):
         ``XADD key [NOMKSTREAM] [KEEPREF|DELREF|ACKED] [IDMPAUTO pid|IDMP pid iid] [<MAXLEN|MINID> [=|~] threshold [LIMIT count]] <*|id> field value [field value ...]``
 
         Args:
-            key: a key, as text or bytes.
-            fields: a mapping.
-            id: text, bytes or a number.
-            maxlen: a whole number.
-            minid: text, bytes or a number.
-            approximate: off by default.
-            limit: a whole number.
-            nomkstream: off by default.
-            keepref: off by default.
-            delref: off by default.
-            acked: off by default.
-            idmpauto: text, bytes or a number.
-            idmp: ``tuple[Value, Value]``.
+            key: the stream's key.
+            fields: a mapping of fields to values.
+            id: the entry's ID; ``*`` lets the server choose, ``1526985054069-*`` the part behind the dash; ``'*'`` by default.
+            maxlen: trim to so many of the newest entries; not with ``minid``.
+            minid: trim the entries whose IDs are lower than this; not with ``maxlen``.
+            approximate: trim only where it costs little, to a bit more than told; on by default.
+            limit: how many entries to trim at most, 0 for any number; needs ``maxlen`` or ``minid``, and ``approximate``.
+            nomkstream: do nothing where there is no such stream, and give None.
+            keepref: leave what groups know of the entries; the default.
+            delref: make all groups forget the entries too.
+            acked: only remove entries that every group has read and acknowledged.
+            idmpauto: the producer's ID: an entry of the same content, once added by it, is not added again.
+            idmp: the producer's ID and the entry's own: what was once added under both is not added again.
 
         Returns:
             ``S | None`` with ``nomkstream``;
             else ``S``.
 
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: fields must be a mapping; fields needs at least one element; at most one of keepref, delref, acked; at most one of idmpauto, idmp; idmpauto and idmp go with the id *; idmp must be a tuple of 2; at most one of maxlen, minid; limit needs maxlen or minid; limit needs approximate.
+
         Complexity: O(1), O(N).
         Since Redis 5.0.0, Valkey 5.0.0.
         See https://redis.io/docs/latest/commands/xadd/
-        Not yet confirmed on a live server: IDMPAUTO, IDMP.
         """
         words = encode_xadd(
             key, fields, id, maxlen, minid, approximate, limit, nomkstream, keepref, delref, acked, idmpauto, idmp
@@ -658,13 +666,13 @@ class StreamCommands(AwaitedFace[S]):
         ``XAUTOCLAIM key group consumer min-idle-time start [COUNT count] [JUSTID]``
 
         Args:
-            key: a key, as text or bytes.
-            group: text, bytes or a number.
-            consumer: text, bytes or a number.
-            min_idle_time: whole milliseconds, or a timedelta.
-            start: text, bytes or a number.
-            count: ``COUNT``, a whole number.
-            justid: add ``JUSTID``.
+            key: the stream's key.
+            group: the consumer group's name.
+            consumer: the consumer's name in the group.
+            min_idle_time: only entries that were delivered at least so long ago, in whole milliseconds or as a timedelta.
+            start: the ID to begin with; then what the last call gave; ``'0-0'`` by default.
+            count: how many entries to look at, at most; 100 where it is left out.
+            justid: give the IDs alone, and leave the delivery counts.
 
         Returns:
             ``AutoClaimIds[S]`` with ``justid``;
@@ -685,9 +693,9 @@ class StreamCommands(AwaitedFace[S]):
         ``XCFGSET key [IDMP-DURATION idmp-duration] [IDMP-MAXSIZE idmp-maxsize]``
 
         Args:
-            key: a key, as text or bytes.
-            idmp_duration: ``IDMP-DURATION``, a whole number.
-            idmp_maxsize: ``IDMP-MAXSIZE``, a whole number.
+            key: the stream's key.
+            idmp_duration: how long IDs of producers' entries are remembered, in seconds.
+            idmp_maxsize: how many IDs are remembered of each producer.
 
         Returns:
             ``bool``
@@ -695,7 +703,6 @@ class StreamCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since Redis 8.6.0.
         See https://redis.io/docs/latest/commands/xcfgset/
-        Not yet confirmed on a live server.
         """
         return await self._run(XCFGSET, encode_xcfgset(key, idmp_duration, idmp_maxsize))
 
@@ -770,21 +777,24 @@ class StreamCommands(AwaitedFace[S]):
         ``XCLAIM key group consumer min-idle-time id [id ...] [IDLE ms] [TIME unix-time-milliseconds] [RETRYCOUNT count] [FORCE] [JUSTID] [LASTID lastid]``
 
         Args:
-            key: a key, as text or bytes.
-            group: text, bytes or a number.
-            consumer: text, bytes or a number.
-            min_idle_time: whole milliseconds, or a timedelta.
-            ids: any number of them: text, bytes or a number.
-            idle: ``IDLE``, whole milliseconds, or a timedelta.
-            time: ``TIME``, milliseconds since 1970, or a datetime.
-            retrycount: ``RETRYCOUNT``, a whole number.
-            force: add ``FORCE``.
-            justid: add ``JUSTID``.
-            lastid: ``LASTID``, text, bytes or a number.
+            key: the stream's key.
+            group: the consumer group's name.
+            consumer: the consumer's name in the group.
+            min_idle_time: only entries that were delivered at least so long ago, in whole milliseconds or as a timedelta.
+            ids: the entries' IDs, such as ``1526985054069-0``.
+            idle: how long ago they count as delivered, in whole milliseconds or as a timedelta; 0 where it and ``time`` are left out.
+            time: the moment that counts as their last delivery, in milliseconds since 1970 or as a datetime.
+            retrycount: set the delivery count to this.
+            force: claim entries too that no consumer has pending.
+            justid: give the IDs alone, and leave the delivery counts.
+            lastid: the ID that becomes the group's last delivered one, where that is lower.
 
         Returns:
             ``list[S]`` with ``justid``;
             else ``list[tuple[S, dict[S, S]]]``.
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: ids needs at least one element.
 
         Complexity: O(log N).
         Since Redis 5.0.0, Valkey 5.0.0.
@@ -801,11 +811,14 @@ class StreamCommands(AwaitedFace[S]):
         ``XDEL key id [id ...]``
 
         Args:
-            key: a key, as text or bytes.
-            ids: any number of them: text, bytes or a number.
+            key: the stream's key.
+            ids: the entries' IDs, such as ``1526985054069-0``.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: ids needs at least one element.
 
         Complexity: O(1).
         Since Redis 5.0.0, Valkey 5.0.0.
@@ -821,14 +834,17 @@ class StreamCommands(AwaitedFace[S]):
         ``XDELEX key [KEEPREF|DELREF|ACKED] IDS numids id [id ...]``
 
         Args:
-            key: a key, as text or bytes.
-            ids: any number of them: text, bytes or a number.
-            keepref: add ``KEEPREF``.
-            delref: add ``DELREF``.
-            acked: add ``ACKED``.
+            key: the stream's key.
+            ids: the entries' IDs, such as ``1526985054069-0``.
+            keepref: leave what groups know of the entries; the default.
+            delref: make all groups forget the entries too.
+            acked: only remove entries that every group has read and acknowledged.
 
         Returns:
             ``list[int]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of keepref, delref, acked; ids needs at least one element.
 
         Complexity: O(1).
         Since Redis 8.2.0.
@@ -844,11 +860,11 @@ class StreamCommands(AwaitedFace[S]):
         ``XGROUP CREATE key group <id|$> [MKSTREAM] [ENTRIESREAD entriesread]``
 
         Args:
-            key: a key, as text or bytes.
-            group: text, bytes or a number.
-            id: text, bytes or a number.
-            mkstream: add ``MKSTREAM``.
-            entriesread: ``ENTRIESREAD``, a whole number.
+            key: the stream's key.
+            group: the consumer group's name.
+            id: the ID behind which the group reads; ``$`` for new entries alone, ``0`` for all; ``'$'`` by default.
+            mkstream: make the stream where there is none.
+            entriesread: how many entries the group counts as read, to tell its lag.
 
         Returns:
             ``bool``
@@ -865,9 +881,9 @@ class StreamCommands(AwaitedFace[S]):
         ``XGROUP CREATECONSUMER key group consumer``
 
         Args:
-            key: a key, as text or bytes.
-            group: text, bytes or a number.
-            consumer: text, bytes or a number.
+            key: the stream's key.
+            group: the consumer group's name.
+            consumer: the consumer's name in the group.
 
         Returns:
             ``bool``
@@ -884,9 +900,9 @@ class StreamCommands(AwaitedFace[S]):
         ``XGROUP DELCONSUMER key group consumer``
 
         Args:
-            key: a key, as text or bytes.
-            group: text, bytes or a number.
-            consumer: text, bytes or a number.
+            key: the stream's key.
+            group: the consumer group's name.
+            consumer: the consumer's name in the group.
 
         Returns:
             ``int``
@@ -903,8 +919,8 @@ class StreamCommands(AwaitedFace[S]):
         ``XGROUP DESTROY key group``
 
         Args:
-            key: a key, as text or bytes.
-            group: text, bytes or a number.
+            key: the stream's key.
+            group: the consumer group's name.
 
         Returns:
             ``bool``
@@ -935,10 +951,10 @@ class StreamCommands(AwaitedFace[S]):
         ``XGROUP SETID key group <id|$> [ENTRIESREAD entriesread]``
 
         Args:
-            key: a key, as text or bytes.
-            group: text, bytes or a number.
-            id: text, bytes or a number.
-            entriesread: ``ENTRIESREAD``, a whole number.
+            key: the stream's key.
+            group: the consumer group's name.
+            id: the ID behind which the group reads; ``$`` for new entries alone, ``0`` for all.
+            entriesread: how many entries the group counts as read, to tell its lag.
 
         Returns:
             ``bool``
@@ -955,10 +971,10 @@ class StreamCommands(AwaitedFace[S]):
         ``XIDMPRECORD key pid iid stream-id``
 
         Args:
-            key: a key, as text or bytes.
-            pid: text, bytes or a number.
-            iid: text, bytes or a number.
-            stream_id: text, bytes or a number.
+            key: the stream's key.
+            pid: the producer's ID.
+            iid: the producer's own ID of the entry.
+            stream_id: the entry's ID in the stream.
 
         Returns:
             ``bool``
@@ -966,7 +982,6 @@ class StreamCommands(AwaitedFace[S]):
         Complexity: O(1).
         Since Redis 8.6.2.
         See https://redis.io/docs/latest/commands/xidmprecord/
-        Not yet confirmed on a live server.
         """
         return await self._run(XIDMPRECORD, ("XIDMPRECORD", key, pid, iid, stream_id))
 
@@ -976,8 +991,8 @@ class StreamCommands(AwaitedFace[S]):
         ``XINFO CONSUMERS key group``
 
         Args:
-            key: a key, as text or bytes.
-            group: text, bytes or a number.
+            key: the stream's key.
+            group: the consumer group's name.
 
         Returns:
             ``list[StreamConsumer[S]]``
@@ -994,7 +1009,7 @@ class StreamCommands(AwaitedFace[S]):
         ``XINFO GROUPS key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the stream's key.
 
         Returns:
             ``list[StreamGroup[S]]``
@@ -1040,13 +1055,16 @@ class StreamCommands(AwaitedFace[S]):
         ``XINFO STREAM key [FULL [COUNT count]]``
 
         Args:
-            key: a key, as text or bytes.
-            full: add ``FULL``.
-            count: ``COUNT``, a whole number.
+            key: the stream's key.
+            full: tell of all entries, groups and consumers.
+            count: how many entries of each kind to give at most, 0 for all; 10 where it is left out.
 
         Returns:
             ``StreamState[S]`` with ``full``;
             else ``StreamInfo[S]``.
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: count needs full.
 
         Complexity: O(1).
         Since Redis 5.0.0, Valkey 5.0.0.
@@ -1063,7 +1081,7 @@ class StreamCommands(AwaitedFace[S]):
         ``XLEN key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the stream's key.
 
         Returns:
             ``int``
@@ -1089,15 +1107,18 @@ class StreamCommands(AwaitedFace[S]):
         ``XNACK key group <SILENT|FAIL|FATAL> IDS numids id [id ...] [RETRYCOUNT count] [FORCE]``
 
         Args:
-            key: a key, as text or bytes.
-            group: text, bytes or a number.
-            mode: ``Literal['SILENT', 'FAIL', 'FATAL']``.
-            ids: any number of them: text, bytes or a number.
-            retrycount: ``RETRYCOUNT``, a whole number.
-            force: add ``FORCE``.
+            key: the stream's key.
+            group: the consumer group's name.
+            mode: why they are handed back, which decides what becomes of the delivery count.
+            ids: the entries' IDs, such as ``1526985054069-0``.
+            retrycount: set the delivery count to this.
+            force: hand back entries too that no consumer has pending.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: mode must be one of SILENT, FAIL, FATAL; ids needs at least one element.
 
         Complexity: O(1).
         Since Redis 8.8.0.
@@ -1151,17 +1172,20 @@ class StreamCommands(AwaitedFace[S]):
         ``XPENDING key group [[IDLE min-idle-time] start end count [consumer]]``
 
         Args:
-            key: a key, as text or bytes.
-            group: text, bytes or a number.
-            idle: whole milliseconds, or a timedelta.
-            start: text, bytes or a number.
-            end: text, bytes or a number.
-            count: a whole number.
-            consumer: text, bytes or a number.
+            key: the stream's key.
+            group: the consumer group's name.
+            idle: only entries that were delivered at least so long ago, in whole milliseconds or as a timedelta.
+            start: the lowest ID, ``-`` for the first; ``(id`` leaves it out.
+            end: the highest ID, ``+`` for the last; ``(id`` leaves it out.
+            count: how many entries to list at most; a summary where it is left out.
+            consumer: only entries of this consumer.
 
         Returns:
             ``list[PendingEntry[S]]`` with ``count``;
             else ``PendingSummary[S]``.
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: start, end, idle or consumer needs count.
 
         Complexity: O(N), O(1), O(M).
         Since Redis 5.0.0, Valkey 5.0.0.
@@ -1180,10 +1204,10 @@ class StreamCommands(AwaitedFace[S]):
         ``XRANGE key start end [COUNT count]``
 
         Args:
-            key: a key, as text or bytes.
-            start: text, bytes or a number.
-            end: text, bytes or a number.
-            count: ``COUNT``, a whole number.
+            key: the stream's key.
+            start: the lowest ID, ``-`` for the first; ``(id`` leaves it out; ``'-'`` by default.
+            end: the highest ID, ``+`` for the last; ``(id`` leaves it out; ``'+'`` by default.
+            count: how many entries to give at most.
 
         Returns:
             ``list[tuple[S, dict[S, S]]]``
@@ -1208,14 +1232,17 @@ class StreamCommands(AwaitedFace[S]):
         ``XREAD [COUNT count] [MAXCOUNT maxcount] [MAXSIZE maxsize] [BLOCK milliseconds] STREAMS key [key ...] id [id ...]``
 
         Args:
-            streams: a mapping.
-            count: ``COUNT``, a whole number.
-            maxcount: ``MAXCOUNT``, a whole number. Since 8.10.0.
-            maxsize: ``MAXSIZE``, a whole number. Since 8.10.0.
-            block: ``BLOCK``, whole milliseconds, or a timedelta.
+            streams: a mapping of streams to the IDs behind which to read; ``$`` for new entries alone, ``+`` for the last one.
+            count: how many entries of each stream to give at most.
+            maxcount: how many entries of all streams to give at most. Since 8.10.0.
+            maxsize: how many bytes of all streams to give at most. Since 8.10.0.
+            block: how long to wait for entries, in whole milliseconds or as a timedelta; 0 for ever, and not at all where it is left out.
 
         Returns:
             ``dict[S, list[tuple[S, dict[S, S]]]]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: streams must be a mapping; streams needs at least one element.
 
         Complexity: O(N), O(1), O(M).
         Since Redis 5.0.0, Valkey 5.0.0.
@@ -1272,24 +1299,27 @@ class StreamCommands(AwaitedFace[S]):
         ``XREADGROUP GROUP group consumer [COUNT count] [MAXCOUNT maxcount] [MAXSIZE maxsize] [BLOCK milliseconds] [CLAIM min-idle-time] [NOACK] STREAMS key [key ...] id [id ...]``
 
         Args:
-            group: text, bytes or a number.
-            consumer: text, bytes or a number.
-            streams: a mapping.
-            count: ``COUNT``, a whole number.
-            maxcount: ``MAXCOUNT``, a whole number. Since 8.10.0.
-            maxsize: ``MAXSIZE``, a whole number. Since 8.10.0.
-            block: ``BLOCK``, whole milliseconds, or a timedelta.
-            claim: ``CLAIM``, whole milliseconds, or a timedelta. Since 8.4.0.
-            noack: add ``NOACK``.
+            group: the consumer group's name.
+            consumer: the consumer's name in the group.
+            streams: a mapping of streams to IDs: ``>`` for entries that no consumer of the group has, else this consumer's own behind the ID.
+            count: how many entries of each stream to give at most.
+            maxcount: how many entries of all streams to give at most. Since 8.10.0.
+            maxsize: how many bytes of all streams to give at most. Since 8.10.0.
+            block: how long to wait for entries, in whole milliseconds or as a timedelta; 0 for ever, and not at all where it is left out.
+            claim: first take over entries that others have had pending for so long, in whole milliseconds or as a timedelta. Since 8.4.0.
+            noack: count entries as acknowledged once they are delivered.
 
         Returns:
             ``dict[S, list[DeliveredEntry[S]]]`` with ``claim``;
             else ``dict[S, list[tuple[S, dict[S, S] | None]]]``.
 
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: streams must be a mapping; streams needs at least one element.
+
         Complexity: O(M), O(1), O(N).
         Since Redis 5.0.0, Valkey 5.0.0.
         See https://redis.io/docs/latest/commands/xreadgroup/
-        Not yet confirmed on a live server: MAXCOUNT, MAXSIZE, CLAIM.
+        Not yet confirmed on a live server: MAXCOUNT, MAXSIZE.
         """
         words = encode_xreadgroup(group, consumer, streams, count, maxcount, maxsize, block, claim, noack)
         if claim is not None:
@@ -1304,10 +1334,10 @@ class StreamCommands(AwaitedFace[S]):
         ``XREVRANGE key end start [COUNT count]``
 
         Args:
-            key: a key, as text or bytes.
-            end: text, bytes or a number.
-            start: text, bytes or a number.
-            count: ``COUNT``, a whole number.
+            key: the stream's key.
+            end: the highest ID, ``+`` for the last; ``(id`` leaves it out; ``'+'`` by default.
+            start: the lowest ID, ``-`` for the first; ``(id`` leaves it out; ``'-'`` by default.
+            count: how many entries to give at most.
 
         Returns:
             ``list[tuple[S, dict[S, S]]]``
@@ -1326,10 +1356,10 @@ class StreamCommands(AwaitedFace[S]):
         ``XSETID key last-id [ENTRIESADDED entries-added] [MAXDELETEDID max-deleted-id]``
 
         Args:
-            key: a key, as text or bytes.
-            last_id: text, bytes or a number.
-            entriesadded: ``ENTRIESADDED``, a whole number. Since 7.0.0.
-            maxdeletedid: ``MAXDELETEDID``, text, bytes or a number. Since 7.0.0.
+            key: the stream's key.
+            last_id: the ID that becomes the stream's last one.
+            entriesadded: how many entries count as ever added. Since 7.0.0.
+            maxdeletedid: the highest ID that counts as deleted. Since 7.0.0.
 
         Returns:
             ``bool``
@@ -1358,17 +1388,20 @@ class StreamCommands(AwaitedFace[S]):
         ``XTRIM key <MAXLEN|MINID> [=|~] threshold [LIMIT count] [KEEPREF|DELREF|ACKED]``
 
         Args:
-            key: a key, as text or bytes.
-            maxlen: a whole number.
-            approximate: off by default.
-            minid: text, bytes or a number.
-            limit: a whole number.
-            keepref: off by default.
-            delref: off by default.
-            acked: off by default.
+            key: the stream's key.
+            maxlen: trim to so many of the newest entries; not with ``minid``.
+            approximate: trim only where it costs little, to a bit more than told; on by default.
+            minid: trim the entries whose IDs are lower than this; not with ``maxlen``.
+            limit: how many entries to trim at most, 0 for any number; needs ``maxlen`` or ``minid``, and ``approximate``.
+            keepref: leave what groups know of the entries; the default.
+            delref: make all groups forget the entries too.
+            acked: only remove entries that every group has read and acknowledged.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of keepref, delref, acked; exactly one of maxlen, minid; at most one of maxlen, minid; limit needs maxlen or minid; limit needs approximate.
 
         Complexity: O(N).
         Since Redis 5.0.0, Valkey 5.0.0.

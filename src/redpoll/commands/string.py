@@ -317,8 +317,8 @@ class StringCommands(AwaitedFace[S]):
         ``APPEND key value``
 
         Args:
-            key: a key, as text or bytes.
-            value: text, bytes or a number.
+            key: the string's key.
+            value: what to put behind it.
 
         Returns:
             ``int``
@@ -335,8 +335,8 @@ class StringCommands(AwaitedFace[S]):
         ``DECR key``
 
         Args:
-            key: a key, as text or bytes.
-            amount: a whole number.
+            key: the string's key.
+            amount: how much to subtract; ``1`` by default.
 
         Returns:
             ``int``
@@ -353,8 +353,8 @@ class StringCommands(AwaitedFace[S]):
         ``DECRBY key decrement``
 
         Args:
-            key: a key, as text or bytes.
-            amount: a whole number.
+            key: the string's key.
+            amount: how much to subtract; ``1`` by default.
 
         Returns:
             ``int``
@@ -380,19 +380,21 @@ class StringCommands(AwaitedFace[S]):
         ``DELEX key [IFEQ ifeq-value|IFNE ifne-value|IFDEQ ifdeq-digest|IFDNE ifdne-digest]``
 
         Args:
-            key: a key, as text or bytes.
-            ifeq: ``IFEQ``, text, bytes or a number.
-            ifne: ``IFNE``, text, bytes or a number.
-            ifdeq: ``IFDEQ``, text, bytes or a number.
-            ifdne: ``IFDNE``, text, bytes or a number.
+            key: the string's key.
+            ifeq: only where this is the present value.
+            ifne: only where this is not the present value.
+            ifdeq: only where this is the digest of the present value: 16 hexadecimal digits, as from ``digest``.
+            ifdne: only where this is not the digest of the present value: 16 hexadecimal digits, as from ``digest``.
 
         Returns:
             ``bool``
 
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of ifeq, ifne, ifdeq, ifdne.
+
         Complexity: O(1), O(N).
         Since Redis 8.4.0.
         See https://redis.io/docs/latest/commands/delex/
-        Not yet confirmed on a live server.
         """
         return await self._run(DELEX, encode_delex(key, ifeq, ifne, ifdeq, ifdne))
 
@@ -402,8 +404,8 @@ class StringCommands(AwaitedFace[S]):
         ``DELIFEQ key value``
 
         Args:
-            key: a key, as text or bytes.
-            value: text, bytes or a number.
+            key: the string's key.
+            value: only where this is the present value.
 
         Returns:
             ``bool``
@@ -420,7 +422,7 @@ class StringCommands(AwaitedFace[S]):
         ``DIGEST key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the string's key.
 
         Returns:
             ``str | None``
@@ -428,7 +430,6 @@ class StringCommands(AwaitedFace[S]):
         Complexity: O(N).
         Since Redis 8.4.0.
         See https://redis.io/docs/latest/commands/digest/
-        Not yet confirmed on a live server.
         """
         return await self._run(DIGEST, ("DIGEST", key))
 
@@ -438,7 +439,7 @@ class StringCommands(AwaitedFace[S]):
         ``GET key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the string's key.
 
         Returns:
             ``S | None``
@@ -455,7 +456,7 @@ class StringCommands(AwaitedFace[S]):
         ``GETDEL key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the string's key.
 
         Returns:
             ``S | None``
@@ -482,15 +483,18 @@ class StringCommands(AwaitedFace[S]):
         ``GETEX key [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|PERSIST]``
 
         Args:
-            key: a key, as text or bytes.
-            ex: ``EX``, whole seconds, or a timedelta.
-            px: ``PX``, whole milliseconds, or a timedelta.
-            exat: ``EXAT``, seconds since 1970, or a datetime.
-            pxat: ``PXAT``, milliseconds since 1970, or a datetime.
-            persist: add ``PERSIST``.
+            key: the string's key.
+            ex: the time to live, in whole seconds or as a timedelta.
+            px: the time to live, in whole milliseconds or as a timedelta.
+            exat: the moment at which it expires, in seconds since 1970 or as a datetime.
+            pxat: the moment at which it expires, in milliseconds since 1970 or as a datetime.
+            persist: take its time to live away, so that it never expires.
 
         Returns:
             ``S | None``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of ex, px, exat, pxat, persist.
 
         Complexity: O(1).
         Since Redis 6.2.0, Valkey 6.2.0.
@@ -504,9 +508,9 @@ class StringCommands(AwaitedFace[S]):
         ``GETRANGE key start end``
 
         Args:
-            key: a key, as text or bytes.
-            start: a whole number.
-            end: a whole number.
+            key: the string's key.
+            start: the first byte: 0 is the first, -1 the last.
+            end: the last byte, which is included; -1 is the last.
 
         Returns:
             ``S``
@@ -524,8 +528,8 @@ class StringCommands(AwaitedFace[S]):
         ``GETSET key value``
 
         Args:
-            key: a key, as text or bytes.
-            value: text, bytes or a number.
+            key: the string's key.
+            value: what to store; a number becomes text.
 
         Returns:
             ``S | None``
@@ -543,8 +547,8 @@ class StringCommands(AwaitedFace[S]):
         ``INCR key``
 
         Args:
-            key: a key, as text or bytes.
-            amount: a whole number.
+            key: the string's key.
+            amount: how much to add; it may be negative; ``1`` by default.
 
         Returns:
             ``int``
@@ -561,8 +565,8 @@ class StringCommands(AwaitedFace[S]):
         ``INCRBY key increment``
 
         Args:
-            key: a key, as text or bytes.
-            amount: a whole number.
+            key: the string's key.
+            amount: how much to add; it may be negative; ``1`` by default.
 
         Returns:
             ``int``
@@ -579,8 +583,8 @@ class StringCommands(AwaitedFace[S]):
         ``INCRBYFLOAT key increment``
 
         Args:
-            key: a key, as text or bytes.
-            amount: a number.
+            key: the string's key.
+            amount: how much to add; it may be negative; ``1.0`` by default.
 
         Returns:
             ``float``
@@ -651,22 +655,25 @@ class StringCommands(AwaitedFace[S]):
         ``INCREX key [BYFLOAT float|BYINT integer] [SATURATE] [LBOUND lowerbound] [UBOUND upperbound] [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|PERSIST] [ENX]``
 
         Args:
-            key: a key, as text or bytes.
-            byfloat: ``BYFLOAT``, a number.
-            byint: ``BYINT``, a whole number.
-            saturate: add ``SATURATE``.
-            lbound: ``LBOUND``, text, bytes or a number.
-            ubound: ``UBOUND``, text, bytes or a number.
-            ex: ``EX``, whole seconds, or a timedelta.
-            px: ``PX``, whole milliseconds, or a timedelta.
-            exat: ``EXAT``, seconds since 1970, or a datetime.
-            pxat: ``PXAT``, milliseconds since 1970, or a datetime.
-            persist: add ``PERSIST``.
-            enx: add ``ENX``.
+            key: the string's key.
+            byfloat: how much to add, as a double; without it and ``byint``, 1.
+            byint: how much to add, as a whole number; without it and ``byfloat``, 1.
+            saturate: stop at a bound that would be passed, where otherwise nothing is done.
+            lbound: the lowest value that may result.
+            ubound: the highest value that may result.
+            ex: the time to live, in whole seconds or as a timedelta.
+            px: the time to live, in whole milliseconds or as a timedelta.
+            exat: the moment at which it expires, in seconds since 1970 or as a datetime.
+            pxat: the moment at which it expires, in milliseconds since 1970 or as a datetime.
+            persist: take its time to live away, so that it never expires.
+            enx: set the time to live only where there is none yet.
 
         Returns:
             ``tuple[float, float]`` with ``byfloat``;
             else ``tuple[int, int]``.
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of byfloat, byint; at most one of ex, px, exat, pxat, persist.
 
         Complexity: O(1).
         Since Redis 8.8.0.
@@ -746,17 +753,20 @@ class StringCommands(AwaitedFace[S]):
         ``LCS key1 key2 [LEN] [IDX] [MINMATCHLEN min-match-len] [WITHMATCHLEN]``
 
         Args:
-            key1: a key, as text or bytes.
-            key2: a key, as text or bytes.
-            len: add ``LEN``.
-            idx: add ``IDX``.
-            minmatchlen: ``MINMATCHLEN``, a whole number.
-            withmatchlen: add ``WITHMATCHLEN``.
+            key1: the first string's key.
+            key2: the second string's key.
+            len: give the length of what they share, not the text.
+            idx: give the positions of the matches in both strings.
+            minmatchlen: leave out matches shorter than this, in bytes; only with ``idx``.
+            withmatchlen: give each match's length too; only with ``idx``.
 
         Returns:
             ``LcsMatches`` with ``idx``;
             ``int`` with ``len``;
             else ``S``.
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of len, idx can be given; idx tells the length too.
 
         Complexity: O(N*M).
         Since Redis 7.0.0, Valkey 7.0.0.
@@ -775,10 +785,13 @@ class StringCommands(AwaitedFace[S]):
         ``MGET key [key ...]``
 
         Args:
-            keys: any number of them: ``Key | Many[Key]`` each.
+            keys: the keys, one by one or in a collection.
 
         Returns:
             ``list[S | None]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: keys needs at least one element.
 
         Complexity: O(N).
         Since Redis 1.0.0, Valkey 1.0.0.
@@ -792,10 +805,13 @@ class StringCommands(AwaitedFace[S]):
         ``MSET key value [key value ...]``
 
         Args:
-            mapping: a mapping.
+            mapping: a mapping of keys to values.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: mapping must be a mapping; mapping needs at least one element.
 
         Complexity: O(N).
         Since Redis 1.0.1, Valkey 1.0.1.
@@ -820,17 +836,20 @@ class StringCommands(AwaitedFace[S]):
         ``MSETEX numkeys key value [key value ...] [NX|XX] [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|KEEPTTL]``
 
         Args:
-            mapping: a mapping.
-            nx: add ``NX``.
-            xx: add ``XX``.
-            ex: ``EX``, whole seconds, or a timedelta.
-            px: ``PX``, whole milliseconds, or a timedelta.
-            exat: ``EXAT``, seconds since 1970, or a datetime.
-            pxat: ``PXAT``, milliseconds since 1970, or a datetime.
-            keepttl: add ``KEEPTTL``.
+            mapping: a mapping of keys to values.
+            nx: only where none of the keys exists.
+            xx: only where all of the keys exist.
+            ex: the time to live, in whole seconds or as a timedelta.
+            px: the time to live, in whole milliseconds or as a timedelta.
+            exat: the moment at which it expires, in seconds since 1970 or as a datetime.
+            pxat: the moment at which it expires, in milliseconds since 1970 or as a datetime.
+            keepttl: keep its present time to live, which a write otherwise takes away.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: mapping must be a mapping; mapping needs at least one element; at most one of nx, xx; at most one of ex, px, exat, pxat, keepttl.
 
         Complexity: O(N).
         Since Redis 8.4.0, Valkey 9.1.0.
@@ -844,10 +863,13 @@ class StringCommands(AwaitedFace[S]):
         ``MSETNX key value [key value ...]``
 
         Args:
-            mapping: a mapping.
+            mapping: a mapping of keys to values.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: mapping must be a mapping; mapping needs at least one element.
 
         Complexity: O(N).
         Since Redis 1.0.1, Valkey 1.0.1.
@@ -861,9 +883,9 @@ class StringCommands(AwaitedFace[S]):
         ``PSETEX key milliseconds value``
 
         Args:
-            key: a key, as text or bytes.
-            milliseconds: whole milliseconds, or a timedelta.
-            value: text, bytes or a number.
+            key: the string's key.
+            milliseconds: the time to live, in whole milliseconds or as a timedelta.
+            value: what to store; a number becomes text.
 
         Returns:
             ``bool``
@@ -962,29 +984,31 @@ class StringCommands(AwaitedFace[S]):
         ``SET key value [NX|XX|IFEQ ifeq-value|IFNE ifne-value|IFDEQ ifdeq-digest|IFDNE ifdne-digest] [GET] [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|KEEPTTL]``
 
         Args:
-            key: a key, as text or bytes.
-            value: text, bytes or a number.
-            nx: add ``NX``.
-            xx: add ``XX``.
-            ifeq: ``IFEQ``, text, bytes or a number. Since 8.4.0.
-            ifne: ``IFNE``, text, bytes or a number. Since 8.4.0.
-            ifdeq: ``IFDEQ``, ``str | bytes``. Since 8.4.0.
-            ifdne: ``IFDNE``, ``str | bytes``. Since 8.4.0.
-            get: add ``GET``. Since 6.2.0.
-            ex: ``EX``, whole seconds, or a timedelta. Since 2.6.12.
-            px: ``PX``, whole milliseconds, or a timedelta. Since 2.6.12.
-            exat: ``EXAT``, seconds since 1970, or a datetime. Since 6.2.0.
-            pxat: ``PXAT``, milliseconds since 1970, or a datetime. Since 6.2.0.
-            keepttl: add ``KEEPTTL``. Since 6.0.0.
+            key: the string's key.
+            value: what to store; a number becomes text.
+            nx: only where the key does not exist yet.
+            xx: only where the key exists already.
+            ifeq: only where this is the present value. Since 8.4.0.
+            ifne: only where this is not the present value. Since 8.4.0.
+            ifdeq: only where this is the digest of the present value: 16 hexadecimal digits, as from ``digest``. Since 8.4.0.
+            ifdne: only where this is not the digest of the present value: 16 hexadecimal digits, as from ``digest``. Since 8.4.0.
+            get: answer with the value that was there before, None where there was none. Since 6.2.0.
+            ex: the time to live, in whole seconds or as a timedelta. Since 2.6.12.
+            px: the time to live, in whole milliseconds or as a timedelta. Since 2.6.12.
+            exat: the moment at which it expires, in seconds since 1970 or as a datetime. Since 6.2.0.
+            pxat: the moment at which it expires, in milliseconds since 1970 or as a datetime. Since 6.2.0.
+            keepttl: keep its present time to live, which a write otherwise takes away. Since 6.0.0.
 
         Returns:
             ``S | None`` with ``get``;
             else ``bool``.
 
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of nx, xx, ifeq, ifne, ifdeq, ifdne; at most one of ex, px, exat, pxat, keepttl; ifdeq takes 16 hexadecimal digits, as DIGEST gives them; ifdne takes 16 hexadecimal digits, as DIGEST gives them.
+
         Complexity: O(1).
         Since Redis 1.0.0, Valkey 1.0.0.
         See https://redis.io/docs/latest/commands/set/
-        Not yet confirmed on a live server: IFNE, IFDEQ, IFDNE.
         """
         words = encode_set(key, value, nx, xx, ifeq, ifne, ifdeq, ifdne, get, ex, px, exat, pxat, keepttl)
         if get:
@@ -997,9 +1021,9 @@ class StringCommands(AwaitedFace[S]):
         ``SETEX key seconds value``
 
         Args:
-            key: a key, as text or bytes.
-            seconds: whole seconds, or a timedelta.
-            value: text, bytes or a number.
+            key: the string's key.
+            seconds: the time to live, in whole seconds or as a timedelta.
+            value: what to store; a number becomes text.
 
         Returns:
             ``bool``
@@ -1017,8 +1041,8 @@ class StringCommands(AwaitedFace[S]):
         ``SETNX key value``
 
         Args:
-            key: a key, as text or bytes.
-            value: text, bytes or a number.
+            key: the string's key.
+            value: what to store; a number becomes text.
 
         Returns:
             ``bool``
@@ -1036,9 +1060,9 @@ class StringCommands(AwaitedFace[S]):
         ``SETRANGE key offset value``
 
         Args:
-            key: a key, as text or bytes.
-            offset: a whole number.
-            value: text, bytes or a number.
+            key: the string's key.
+            offset: the position of the first byte to write, from 0 to 536870911; gaps are filled with zero bytes.
+            value: what to write there.
 
         Returns:
             ``int``
@@ -1055,7 +1079,7 @@ class StringCommands(AwaitedFace[S]):
         ``STRLEN key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the string's key.
 
         Returns:
             ``int``
@@ -1072,9 +1096,9 @@ class StringCommands(AwaitedFace[S]):
         ``SUBSTR key start end``
 
         Args:
-            key: a key, as text or bytes.
-            start: a whole number.
-            end: a whole number.
+            key: the string's key.
+            start: the first byte: 0 is the first, -1 the last.
+            end: the last byte, which is included; -1 is the last.
 
         Returns:
             ``S``

@@ -124,11 +124,14 @@ class TdigestCommands(AwaitedFace[S]):
         ``TDIGEST.ADD key value [value ...]``
 
         Args:
-            key: a key, as text or bytes.
-            values: any number of them: a number.
+            key: the sketch's key.
+            values: the values.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: values needs at least one element.
 
         Complexity: O(N).
         Since RedisBloom 2.4.0.
@@ -143,11 +146,14 @@ class TdigestCommands(AwaitedFace[S]):
         ``TDIGEST.BYRANK key rank [rank ...]``
 
         Args:
-            key: a key, as text or bytes.
-            ranks: any number of them: a number.
+            key: the sketch's key.
+            ranks: ranks, of which 0 is the lowest value.
 
         Returns:
             ``list[float]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: ranks needs at least one element.
 
         Complexity: O(N).
         Since RedisBloom 2.4.0.
@@ -162,11 +168,14 @@ class TdigestCommands(AwaitedFace[S]):
         ``TDIGEST.BYREVRANK key reverse_rank [reverse_rank ...]``
 
         Args:
-            key: a key, as text or bytes.
-            reverse_ranks: any number of them: a number.
+            key: the sketch's key.
+            reverse_ranks: ranks, of which 0 is the highest value.
 
         Returns:
             ``list[float]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: reverse_ranks needs at least one element.
 
         Complexity: O(N).
         Since RedisBloom 2.4.0.
@@ -181,11 +190,14 @@ class TdigestCommands(AwaitedFace[S]):
         ``TDIGEST.CDF key value [value ...]``
 
         Args:
-            key: a key, as text or bytes.
-            values: any number of them: a number.
+            key: the sketch's key.
+            values: the values.
 
         Returns:
             ``list[float]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: values needs at least one element.
 
         Complexity: O(N).
         Since RedisBloom 2.4.0.
@@ -200,8 +212,8 @@ class TdigestCommands(AwaitedFace[S]):
         ``TDIGEST.CREATE key [COMPRESSION compression]``
 
         Args:
-            key: a key, as text or bytes.
-            compression: ``COMPRESSION``, a whole number.
+            key: the sketch's key.
+            compression: how exact it is, at the price of memory; 100 where it is left out.
 
         Returns:
             ``bool``
@@ -219,7 +231,7 @@ class TdigestCommands(AwaitedFace[S]):
         ``TDIGEST.INFO key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the sketch's key.
 
         Returns:
             ``TDigestInfo``
@@ -237,7 +249,7 @@ class TdigestCommands(AwaitedFace[S]):
         ``TDIGEST.MAX key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the sketch's key.
 
         Returns:
             ``float``
@@ -262,13 +274,16 @@ class TdigestCommands(AwaitedFace[S]):
         ``TDIGEST.MERGE destination-key numkeys source-key [source-key ...] [COMPRESSION compression] [OVERRIDE]``
 
         Args:
-            destination_key: a key, as text or bytes.
-            source_keys: any number of them: ``Key | Many[Key]`` each.
-            compression: ``COMPRESSION``, a whole number.
-            override: add ``OVERRIDE``.
+            destination_key: the sketch that takes the result.
+            source_keys: the sketches to merge, one by one or in a collection.
+            compression: how exact it is, at the price of memory; 100 where it is left out.
+            override: replace what the destination holds.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: source_keys needs at least one element.
 
         Complexity: O(N*K).
         Since RedisBloom 2.4.0.
@@ -285,7 +300,7 @@ class TdigestCommands(AwaitedFace[S]):
         ``TDIGEST.MIN key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the sketch's key.
 
         Returns:
             ``float``
@@ -303,11 +318,14 @@ class TdigestCommands(AwaitedFace[S]):
         ``TDIGEST.QUANTILE key quantile [quantile ...]``
 
         Args:
-            key: a key, as text or bytes.
-            quantiles: any number of them: a number.
+            key: the sketch's key.
+            quantiles: shares of the values, 0 to 1.
 
         Returns:
             ``list[float]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: quantiles needs at least one element.
 
         Complexity: O(N).
         Since RedisBloom 2.4.0.
@@ -322,11 +340,14 @@ class TdigestCommands(AwaitedFace[S]):
         ``TDIGEST.RANK key value [value ...]``
 
         Args:
-            key: a key, as text or bytes.
-            values: any number of them: a number.
+            key: the sketch's key.
+            values: the values.
 
         Returns:
             ``list[int]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: values needs at least one element.
 
         Complexity: O(N).
         Since RedisBloom 2.4.0.
@@ -341,7 +362,7 @@ class TdigestCommands(AwaitedFace[S]):
         ``TDIGEST.RESET key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the sketch's key.
 
         Returns:
             ``bool``
@@ -359,11 +380,14 @@ class TdigestCommands(AwaitedFace[S]):
         ``TDIGEST.REVRANK key value [value ...]``
 
         Args:
-            key: a key, as text or bytes.
-            values: any number of them: a number.
+            key: the sketch's key.
+            values: the values.
 
         Returns:
             ``list[int]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: values needs at least one element.
 
         Complexity: O(N).
         Since RedisBloom 2.4.0.
@@ -378,9 +402,9 @@ class TdigestCommands(AwaitedFace[S]):
         ``TDIGEST.TRIMMED_MEAN key low_cut_quantile high_cut_quantile``
 
         Args:
-            key: a key, as text or bytes.
-            low_cut_quantile: a number.
-            high_cut_quantile: a number.
+            key: the sketch's key.
+            low_cut_quantile: leave out the values below this share, 0 to 1.
+            high_cut_quantile: leave out the values above this share, 0 to 1.
 
         Returns:
             ``float``

@@ -652,19 +652,22 @@ class TimeseriesCommands(AwaitedFace[S]):
         ``TS.ADD key timestamp value [RETENTION retentionPeriod] [ENCODING <COMPRESSED|UNCOMPRESSED>] [CHUNK_SIZE size] [DUPLICATE_POLICY <BLOCK|FIRST|LAST|MIN|MAX|SUM>] [ON_DUPLICATE <BLOCK|FIRST|LAST|MIN|MAX|SUM>] [IGNORE ignoreMaxTimediff ignoreMaxValDiff] [LABELS label value [label value ...]]``
 
         Args:
-            key: a key, as text or bytes.
-            timestamp: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
-            value: a number.
-            retention: ``RETENTION``, whole milliseconds, or a timedelta.
-            encoding: ``ENCODING``, ``Literal['COMPRESSED', 'UNCOMPRESSED']``.
-            chunk_size: ``CHUNK_SIZE``, a whole number.
-            duplicate_policy: ``DUPLICATE_POLICY``, ``Literal['BLOCK', 'FIRST', 'LAST', 'MIN', 'MAX', 'SUM']``.
-            on_duplicate: ``ON_DUPLICATE``, ``Literal['BLOCK', 'FIRST', 'LAST', 'MIN', 'MAX', 'SUM']``.
-            ignore: ``IGNORE``, ``tuple[int, float]``.
-            labels: ``LABELS``, a mapping.
+            key: the series' key.
+            timestamp: the sample's moment: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            value: the sample's value.
+            retention: how long samples are kept, in whole milliseconds or as a timedelta; 0 for ever.
+            encoding: how samples are stored, compressed where it is left out.
+            chunk_size: how many bytes each piece of memory holds, a multiple of 8.
+            duplicate_policy: what becomes of a sample whose timestamp is there already.
+            on_duplicate: the same, for this call alone.
+            ignore: leave out a sample so few milliseconds after the last, and so little different.
+            labels: a mapping of labels to values.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: encoding must be one of COMPRESSED, UNCOMPRESSED; duplicate_policy must be one of BLOCK, FIRST, LAST, MIN, MAX, SUM; on_duplicate must be one of BLOCK, FIRST, LAST, MIN, MAX, SUM; ignore must be a tuple of 2; labels must be a mapping; labels needs at least one element.
 
         Complexity: O(M), O(1).
         Since RedisTimeSeries 1.0.0.
@@ -694,15 +697,18 @@ class TimeseriesCommands(AwaitedFace[S]):
         ``TS.ALTER key [RETENTION retentionPeriod] [CHUNK_SIZE size] [DUPLICATE_POLICY <BLOCK|FIRST|LAST|MIN|MAX|SUM>] [IGNORE ignoreMaxTimediff ignoreMaxValDiff] [LABELS [label value [label value ...]]]``
 
         Args:
-            key: a key, as text or bytes.
-            retention: whole milliseconds, or a timedelta.
-            chunk_size: a whole number.
-            duplicate_policy: ``Literal['BLOCK', 'FIRST', 'LAST', 'MIN', 'MAX', 'SUM']``.
-            ignore: ``tuple[int, float]``.
-            labels: a mapping.
+            key: the series' key.
+            retention: how long samples are kept, in whole milliseconds or as a timedelta; 0 for ever.
+            chunk_size: how many bytes each piece of memory holds, a multiple of 8.
+            duplicate_policy: what becomes of a sample whose timestamp is there already.
+            ignore: leave out a sample so few milliseconds after the last, and so little different.
+            labels: a mapping of labels to values.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: duplicate_policy must be one of BLOCK, FIRST, LAST, MIN, MAX, SUM; ignore must be a tuple of 2; labels must be a mapping.
 
         Complexity: O(N).
         Since RedisTimeSeries 1.0.0.
@@ -728,16 +734,19 @@ class TimeseriesCommands(AwaitedFace[S]):
         ``TS.CREATE key [RETENTION retentionPeriod] [ENCODING <COMPRESSED|UNCOMPRESSED>] [CHUNK_SIZE size] [DUPLICATE_POLICY <BLOCK|FIRST|LAST|MIN|MAX|SUM>] [IGNORE ignoreMaxTimediff ignoreMaxValDiff] [LABELS [label value [label value ...]]]``
 
         Args:
-            key: a key, as text or bytes.
-            retention: ``RETENTION``, whole milliseconds, or a timedelta.
-            encoding: ``ENCODING``, ``Literal['COMPRESSED', 'UNCOMPRESSED']``.
-            chunk_size: ``CHUNK_SIZE``, a whole number.
-            duplicate_policy: ``DUPLICATE_POLICY``, ``Literal['BLOCK', 'FIRST', 'LAST', 'MIN', 'MAX', 'SUM']``.
-            ignore: ``IGNORE``, ``tuple[int, float]``.
-            labels: ``LABELS``, a mapping.
+            key: the series' key.
+            retention: how long samples are kept, in whole milliseconds or as a timedelta; 0 for ever.
+            encoding: how samples are stored, compressed where it is left out.
+            chunk_size: how many bytes each piece of memory holds, a multiple of 8.
+            duplicate_policy: what becomes of a sample whose timestamp is there already.
+            ignore: leave out a sample so few milliseconds after the last, and so little different.
+            labels: a mapping of labels to values.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: encoding must be one of COMPRESSED, UNCOMPRESSED; duplicate_policy must be one of BLOCK, FIRST, LAST, MIN, MAX, SUM; ignore must be a tuple of 2; labels must be a mapping; labels needs at least one element.
 
         Complexity: O(1).
         Since RedisTimeSeries 1.0.0.
@@ -762,14 +771,17 @@ class TimeseriesCommands(AwaitedFace[S]):
         ``TS.CREATERULE sourceKey destKey AGGREGATION <avg|sum|min|max|range|count|first|last|std.p|std.s|var.p|var.s|twa|countnan|countall> bucketDuration [alignTimestamp]``
 
         Args:
-            sourcekey: a key, as text or bytes.
-            destkey: a key, as text or bytes.
-            aggregator: ``Aggregator`` of ``redpoll.types``, such as ``"avg"``.
-            bucket_duration: whole milliseconds, or a timedelta.
-            align_timestamp: milliseconds since 1970, or a datetime.
+            sourcekey: the series to take from.
+            destkey: the series that takes the result.
+            aggregator: what becomes of the samples of a bucket: ``Aggregator`` of ``redpoll.types``, such as ``"avg"``.
+            bucket_duration: how long each bucket is, in whole milliseconds or as a timedelta.
+            align_timestamp: a moment at which a bucket begins, in milliseconds since 1970 or as a datetime.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: aggregator must be one of avg, sum, min, max, range, count, first, last, std.p, std.s, var.p, var.s, twa, countnan, countall.
 
         Complexity: O(1).
         Since RedisTimeSeries 1.0.0.
@@ -799,18 +811,21 @@ class TimeseriesCommands(AwaitedFace[S]):
         ``TS.DECRBY key subtrahend [TIMESTAMP timestamp] [RETENTION retentionPeriod] [ENCODING <COMPRESSED|UNCOMPRESSED>] [CHUNK_SIZE size] [DUPLICATE_POLICY <BLOCK|FIRST|LAST|MIN|MAX|SUM>] [IGNORE ignoreMaxTimeDiff ignoreMaxValDiff] [LABELS label value [label value ...]]``
 
         Args:
-            key: a key, as text or bytes.
-            subtrahend: a number.
-            timestamp: ``TIMESTAMP``, milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
-            retention: ``RETENTION``, whole milliseconds, or a timedelta.
-            encoding: ``ENCODING``, ``Literal['COMPRESSED', 'UNCOMPRESSED']``.
-            chunk_size: ``CHUNK_SIZE``, a whole number.
-            duplicate_policy: ``DUPLICATE_POLICY``, ``Literal['BLOCK', 'FIRST', 'LAST', 'MIN', 'MAX', 'SUM']``.
-            ignore: ``IGNORE``, ``tuple[int, float]``.
-            labels: ``LABELS``, a mapping.
+            key: the series' key.
+            subtrahend: how much to subtract from the last value.
+            timestamp: the sample's moment: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            retention: how long samples are kept, in whole milliseconds or as a timedelta; 0 for ever.
+            encoding: how samples are stored, compressed where it is left out.
+            chunk_size: how many bytes each piece of memory holds, a multiple of 8.
+            duplicate_policy: what becomes of a sample whose timestamp is there already.
+            ignore: leave out a sample so few milliseconds after the last, and so little different.
+            labels: a mapping of labels to values.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: encoding must be one of COMPRESSED, UNCOMPRESSED; duplicate_policy must be one of BLOCK, FIRST, LAST, MIN, MAX, SUM; ignore must be a tuple of 2; labels must be a mapping; labels needs at least one element.
 
         Complexity: O(M), O(1).
         Since RedisTimeSeries 1.0.0.
@@ -830,9 +845,9 @@ class TimeseriesCommands(AwaitedFace[S]):
         ``TS.DEL key fromTimestamp toTimestamp``
 
         Args:
-            key: a key, as text or bytes.
-            from_time: milliseconds since 1970, or a datetime.
-            to_time: milliseconds since 1970, or a datetime.
+            key: the series' key.
+            from_time: where to begin, in milliseconds since 1970 or as a datetime.
+            to_time: where to end, which is included, in milliseconds since 1970 or as a datetime.
 
         Returns:
             ``int``
@@ -850,8 +865,8 @@ class TimeseriesCommands(AwaitedFace[S]):
         ``TS.DELETERULE sourceKey destKey``
 
         Args:
-            sourcekey: a key, as text or bytes.
-            destkey: a key, as text or bytes.
+            sourcekey: the series to take from.
+            destkey: the series that takes the result.
 
         Returns:
             ``bool``
@@ -869,8 +884,8 @@ class TimeseriesCommands(AwaitedFace[S]):
         ``TS.GET key [LATEST]``
 
         Args:
-            key: a key, as text or bytes.
-            latest: add ``LATEST``.
+            key: the series' key.
+            latest: give the last bucket too, which may still change.
 
         Returns:
             ``tuple[int, float] | None``
@@ -901,18 +916,21 @@ class TimeseriesCommands(AwaitedFace[S]):
         ``TS.INCRBY key addend [TIMESTAMP timestamp] [RETENTION retentionPeriod] [ENCODING <COMPRESSED|UNCOMPRESSED>] [CHUNK_SIZE size] [DUPLICATE_POLICY <BLOCK|FIRST|LAST|MIN|MAX|SUM>] [IGNORE ignoreMaxTimeDiff ignoreMaxValDiff] [LABELS label value [label value ...]]``
 
         Args:
-            key: a key, as text or bytes.
-            addend: a number.
-            timestamp: ``TIMESTAMP``, milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
-            retention: ``RETENTION``, whole milliseconds, or a timedelta.
-            encoding: ``ENCODING``, ``Literal['COMPRESSED', 'UNCOMPRESSED']``.
-            chunk_size: ``CHUNK_SIZE``, a whole number.
-            duplicate_policy: ``DUPLICATE_POLICY``, ``Literal['BLOCK', 'FIRST', 'LAST', 'MIN', 'MAX', 'SUM']``.
-            ignore: ``IGNORE``, ``tuple[int, float]``.
-            labels: ``LABELS``, a mapping.
+            key: the series' key.
+            addend: how much to add to the last value.
+            timestamp: the sample's moment: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            retention: how long samples are kept, in whole milliseconds or as a timedelta; 0 for ever.
+            encoding: how samples are stored, compressed where it is left out.
+            chunk_size: how many bytes each piece of memory holds, a multiple of 8.
+            duplicate_policy: what becomes of a sample whose timestamp is there already.
+            ignore: leave out a sample so few milliseconds after the last, and so little different.
+            labels: a mapping of labels to values.
 
         Returns:
             ``int``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: encoding must be one of COMPRESSED, UNCOMPRESSED; duplicate_policy must be one of BLOCK, FIRST, LAST, MIN, MAX, SUM; ignore must be a tuple of 2; labels must be a mapping; labels needs at least one element.
 
         Complexity: O(M), O(1).
         Since RedisTimeSeries 1.0.0.
@@ -930,8 +948,8 @@ class TimeseriesCommands(AwaitedFace[S]):
         ``TS.INFO key [DEBUG]``
 
         Args:
-            key: a key, as text or bytes.
-            debug: add ``DEBUG``.
+            key: the series' key.
+            debug: tell of the pieces of memory too.
 
         Returns:
             ``SeriesInfo[S]``
@@ -954,6 +972,9 @@ class TimeseriesCommands(AwaitedFace[S]):
         Returns:
             ``list[int | ServerError]``
 
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: samples must be a collection; samples needs at least one element.
+
         Complexity: O(N*M), O(N).
         Since RedisTimeSeries 1.0.0.
         See https://redis.io/docs/latest/commands/ts.madd/
@@ -973,13 +994,16 @@ class TimeseriesCommands(AwaitedFace[S]):
         ``TS.MGET [LATEST] [WITHLABELS|SELECTED_LABELS label [label ...]] FILTER filterExpr [filterExpr ...]``
 
         Args:
-            filters: any number of them: texts, or collections of them.
-            latest: add ``LATEST``.
-            withlabels: add ``WITHLABELS``.
-            selected_labels: ``SELECTED_LABELS``, a collection: text, bytes or a number.
+            filters: filters of labels, such as ``area=west``, one by one or in collections.
+            latest: give the last bucket too, which may still change.
+            withlabels: give all labels too.
+            selected_labels: give these labels too.
 
         Returns:
             ``dict[S, SeriesSample[S]]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of withlabels, selected_labels; filters needs at least one element; selected_labels must be a collection; selected_labels needs at least one element.
 
         Complexity: O(n).
         Since RedisTimeSeries 1.0.0.
@@ -1057,27 +1081,30 @@ class TimeseriesCommands(AwaitedFace[S]):
         ``TS.MRANGE fromTimestamp toTimestamp [LATEST] [FILTER_BY_TS timestamp [timestamp ...] [FILTER_BY_TS timestamp [timestamp ...] ...]] [FILTER_BY_VALUE min max] [WITHLABELS|SELECTED_LABELS label [label ...]] [COUNT count] [[ALIGN alignment] AGGREGATION aggregators bucketDuration [BUCKETTIMESTAMP <mid|start|end|+|-|~>] [EMPTY]] FILTER filterExpr [filterExpr ...] [GROUPBY label REDUCE <avg|sum|min|max|range|count|first|last|std.p|std.s|var.p|var.s|twa|countnan|countall>] [EXCLUDEEMPTY]``
 
         Args:
-            from_time: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
-            to_time: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
-            filters: any number of them: texts, or collections of them.
-            latest: off by default.
-            filter_by_ts: a collection: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
-            filter_by_value: ``tuple[float, float]``.
-            withlabels: off by default.
-            selected_labels: a collection: text, bytes or a number.
-            count: a whole number.
-            aggregation: ``Aggregator`` of ``redpoll.types``, such as ``"avg"``.
+            from_time: where to begin: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            to_time: where to end, which is included: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            filters: filters of labels, such as ``area=west``, one by one or in collections.
+            latest: give the last bucket too, which may still change.
+            filter_by_ts: only samples of exactly these moments.
+            filter_by_value: the lowest and the highest value.
+            withlabels: give all labels too.
+            selected_labels: give these labels too.
+            count: how many samples to give at most.
+            aggregation: what becomes of the samples of a bucket: ``Aggregator`` of ``redpoll.types``, such as ``"avg"``.
             aggregations: several, such as ``("min", "max")``; each sample then has one value for each.
-            bucket_duration: whole milliseconds, or a timedelta.
-            align: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
-            bucket_timestamp: ``Literal['start', '-', 'end', '+', 'mid', '~']``.
-            empty: off by default.
+            bucket_duration: how long each bucket is, in whole milliseconds or as a timedelta.
+            align: a moment at which a bucket begins: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            bucket_timestamp: which moment of a bucket to give.
+            empty: give the buckets too that hold no samples.
             groupby: a label, and how the series that share its value become one.
-            excludeempty: off by default.
+            excludeempty: leave out series without samples.
 
         Returns:
             ``dict[S, SeriesRows[S]]`` with ``aggregations``;
             else ``dict[S, Series[S]]``.
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of withlabels, selected_labels; filters needs at least one element; selected_labels must be a collection; selected_labels needs at least one element; groupby must be a tuple of 2.
 
         Complexity: O(n/m+k).
         Since RedisTimeSeries 1.0.0.
@@ -1178,27 +1205,30 @@ class TimeseriesCommands(AwaitedFace[S]):
         ``TS.MREVRANGE fromTimestamp toTimestamp [LATEST] [FILTER_BY_TS timestamp [timestamp ...] [FILTER_BY_TS timestamp [timestamp ...] ...]] [FILTER_BY_VALUE min max] [WITHLABELS|SELECTED_LABELS label [label ...]] [COUNT count] [[ALIGN alignment] AGGREGATION aggregators bucketDuration [BUCKETTIMESTAMP <mid|start|end|+|-|~>] [EMPTY]] FILTER filterExpr [filterExpr ...] [GROUPBY label REDUCE <avg|sum|min|max|range|count|first|last|std.p|std.s|var.p|var.s|twa|countnan|countall>] [EXCLUDEEMPTY]``
 
         Args:
-            from_time: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
-            to_time: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
-            filters: any number of them: texts, or collections of them.
-            latest: off by default.
-            filter_by_ts: a collection: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
-            filter_by_value: ``tuple[float, float]``.
-            withlabels: off by default.
-            selected_labels: a collection: text, bytes or a number.
-            count: a whole number.
-            aggregation: ``Aggregator`` of ``redpoll.types``, such as ``"avg"``.
+            from_time: where to begin: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            to_time: where to end, which is included: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            filters: filters of labels, such as ``area=west``, one by one or in collections.
+            latest: give the last bucket too, which may still change.
+            filter_by_ts: only samples of exactly these moments.
+            filter_by_value: the lowest and the highest value.
+            withlabels: give all labels too.
+            selected_labels: give these labels too.
+            count: how many samples to give at most.
+            aggregation: what becomes of the samples of a bucket: ``Aggregator`` of ``redpoll.types``, such as ``"avg"``.
             aggregations: several, such as ``("min", "max")``; each sample then has one value for each.
-            bucket_duration: whole milliseconds, or a timedelta.
-            align: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
-            bucket_timestamp: ``Literal['start', '-', 'end', '+', 'mid', '~']``.
-            empty: off by default.
+            bucket_duration: how long each bucket is, in whole milliseconds or as a timedelta.
+            align: a moment at which a bucket begins: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            bucket_timestamp: which moment of a bucket to give.
+            empty: give the buckets too that hold no samples.
             groupby: a label, and how the series that share its value become one.
-            excludeempty: off by default.
+            excludeempty: leave out series without samples.
 
         Returns:
             ``dict[S, SeriesRows[S]]`` with ``aggregations``;
             else ``dict[S, Series[S]]``.
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of withlabels, selected_labels; filters needs at least one element; selected_labels must be a collection; selected_labels needs at least one element; groupby must be a tuple of 2.
 
         Complexity: O(n/m+k).
         Since RedisTimeSeries 1.4.0.
@@ -1251,21 +1281,24 @@ class TimeseriesCommands(AwaitedFace[S]):
         ``TS.NRANGE numkeys key [key ...] fromTimestamp toTimestamp [LATEST] [FILTER_BY_TS ts [ts ...]] [FILTER_BY_VALUE min max] [COUNT count] [[ALIGN align] AGGREGATION aggregators bucketDuration [BUCKETTIMESTAMP <start|-|end|+|mid|~>] [EMPTY]]``
 
         Args:
-            keys: ``Key | Many[Key]``.
-            from_time: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
-            to_time: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
-            latest: off by default.
-            filter_by_ts: a collection: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
-            filter_by_value: ``tuple[float, float]``.
-            count: a whole number.
+            keys: the keys, one by one or in a collection.
+            from_time: where to begin: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            to_time: where to end, which is included: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            latest: give the last bucket too, which may still change.
+            filter_by_ts: only samples of exactly these moments.
+            filter_by_value: the lowest and the highest value.
+            count: how many samples to give at most.
             aggregation: one for all series, or a list of one a series, where ``"min,max"`` gives two values.
-            bucket_duration: whole milliseconds, or a timedelta.
-            align: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
-            bucket_timestamp: ``Literal['start', '-', 'end', '+', 'mid', '~']``.
-            empty: off by default.
+            bucket_duration: how long each bucket is, in whole milliseconds or as a timedelta.
+            align: a moment at which a bucket begins: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            bucket_timestamp: which moment of a bucket to give.
+            empty: give the buckets too that hold no samples.
 
         Returns:
             ``list[tuple[int, list[float]]]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: keys needs at least one element.
 
         Complexity: O(numkeys*(n/m+k)).
         Since RedisTimeSeries 8.10.0.
@@ -1311,21 +1344,24 @@ class TimeseriesCommands(AwaitedFace[S]):
         ``TS.NREVRANGE numkeys key [key ...] fromTimestamp toTimestamp [LATEST] [FILTER_BY_TS ts [ts ...]] [FILTER_BY_VALUE min max] [COUNT count] [[ALIGN align] AGGREGATION aggregators bucketDuration [BUCKETTIMESTAMP <start|-|end|+|mid|~>] [EMPTY]]``
 
         Args:
-            keys: ``Key | Many[Key]``.
-            from_time: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
-            to_time: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
-            latest: off by default.
-            filter_by_ts: a collection: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
-            filter_by_value: ``tuple[float, float]``.
-            count: a whole number.
+            keys: the keys, one by one or in a collection.
+            from_time: where to begin: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            to_time: where to end, which is included: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            latest: give the last bucket too, which may still change.
+            filter_by_ts: only samples of exactly these moments.
+            filter_by_value: the lowest and the highest value.
+            count: how many samples to give at most.
             aggregation: one for all series, or a list of one a series, where ``"min,max"`` gives two values.
-            bucket_duration: whole milliseconds, or a timedelta.
-            align: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
-            bucket_timestamp: ``Literal['start', '-', 'end', '+', 'mid', '~']``.
-            empty: off by default.
+            bucket_duration: how long each bucket is, in whole milliseconds or as a timedelta.
+            align: a moment at which a bucket begins: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            bucket_timestamp: which moment of a bucket to give.
+            empty: give the buckets too that hold no samples.
 
         Returns:
             ``list[tuple[int, list[float]]]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: keys needs at least one element.
 
         Complexity: O(numkeys*(n/m+k)).
         Since RedisTimeSeries 8.10.0.
@@ -1356,10 +1392,13 @@ class TimeseriesCommands(AwaitedFace[S]):
         ``TS.QUERYINDEX filterExpr [filterExpr ...]``
 
         Args:
-            filters: any number of them: texts, or collections of them.
+            filters: filters of labels, such as ``area=west``, one by one or in collections.
 
         Returns:
             ``set[S]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: filters needs at least one element.
 
         Complexity: O(n).
         Since RedisTimeSeries 1.0.0.
@@ -1374,11 +1413,14 @@ class TimeseriesCommands(AwaitedFace[S]):
         ``TS.QUERYLABELS <LABELS|VALUES label> [FILTER filterExpr [filterExpr ...]]``
 
         Args:
-            label: text, bytes or a number.
-            filter: a collection: text, bytes or a number.
+            label: the label whose values to give; the labels where it is left out.
+            filter: filters of labels, such as ``area=west``.
 
         Returns:
             ``set[S]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: filter must be a collection; filter needs at least one element.
 
         Complexity: O(n).
         Since RedisTimeSeries 8.10.0.
@@ -1450,19 +1492,19 @@ class TimeseriesCommands(AwaitedFace[S]):
         ``TS.RANGE key fromTimestamp toTimestamp [LATEST] [FILTER_BY_TS ts [ts ...]] [FILTER_BY_VALUE min max] [COUNT count] [[ALIGN align] AGGREGATION aggregators bucketDuration [BUCKETTIMESTAMP <start|-|end|+|mid|~>] [EMPTY]]``
 
         Args:
-            key: a key, as text or bytes.
-            from_time: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
-            to_time: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
-            latest: off by default.
-            filter_by_ts: a collection: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
-            filter_by_value: ``tuple[float, float]``.
-            count: a whole number.
-            aggregation: ``Aggregator`` of ``redpoll.types``, such as ``"avg"``.
+            key: the series' key.
+            from_time: where to begin: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            to_time: where to end, which is included: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            latest: give the last bucket too, which may still change.
+            filter_by_ts: only samples of exactly these moments.
+            filter_by_value: the lowest and the highest value.
+            count: how many samples to give at most.
+            aggregation: what becomes of the samples of a bucket: ``Aggregator`` of ``redpoll.types``, such as ``"avg"``.
             aggregations: several, such as ``("min", "max")``; each sample then has one value for each.
-            bucket_duration: whole milliseconds, or a timedelta.
-            align: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
-            bucket_timestamp: ``Literal['start', '-', 'end', '+', 'mid', '~']``.
-            empty: off by default.
+            bucket_duration: how long each bucket is, in whole milliseconds or as a timedelta.
+            align: a moment at which a bucket begins: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            bucket_timestamp: which moment of a bucket to give.
+            empty: give the buckets too that hold no samples.
 
         Returns:
             ``list[tuple[int, list[float]]]`` with ``aggregations``;
@@ -1507,14 +1549,17 @@ class TimeseriesCommands(AwaitedFace[S]):
         ``TS.READ key timestamp [BLOCK milliseconds min_count] [MAX_COUNT max_count]``
 
         Args:
-            key: a key, as text or bytes.
-            timestamp: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
-            block: whole milliseconds, or a timedelta.
-            min_count: a whole number.
-            max_count: a whole number.
+            key: the series' key.
+            timestamp: the sample's moment: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            block: how long to wait for samples, in whole milliseconds or as a timedelta; 0 for ever, and not at all where it is left out.
+            min_count: how many samples to wait for.
+            max_count: how many samples to give at most.
 
         Returns:
             ``list[tuple[int, float]]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: min_count needs block.
 
         Complexity: O(log(n)+k).
         Since RedisTimeSeries 8.10.0.
@@ -1586,19 +1631,19 @@ class TimeseriesCommands(AwaitedFace[S]):
         ``TS.REVRANGE key fromTimestamp toTimestamp [LATEST] [FILTER_BY_TS ts [ts ...]] [FILTER_BY_VALUE min max] [COUNT count] [[ALIGN align] AGGREGATION aggregators bucketDuration [BUCKETTIMESTAMP <start|-|end|+|mid|~>] [EMPTY]]``
 
         Args:
-            key: a key, as text or bytes.
-            from_time: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
-            to_time: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
-            latest: off by default.
-            filter_by_ts: a collection: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
-            filter_by_value: ``tuple[float, float]``.
-            count: a whole number.
-            aggregation: ``Aggregator`` of ``redpoll.types``, such as ``"avg"``.
+            key: the series' key.
+            from_time: where to begin: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            to_time: where to end, which is included: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            latest: give the last bucket too, which may still change.
+            filter_by_ts: only samples of exactly these moments.
+            filter_by_value: the lowest and the highest value.
+            count: how many samples to give at most.
+            aggregation: what becomes of the samples of a bucket: ``Aggregator`` of ``redpoll.types``, such as ``"avg"``.
             aggregations: several, such as ``("min", "max")``; each sample then has one value for each.
-            bucket_duration: whole milliseconds, or a timedelta.
-            align: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
-            bucket_timestamp: ``Literal['start', '-', 'end', '+', 'mid', '~']``.
-            empty: off by default.
+            bucket_duration: how long each bucket is, in whole milliseconds or as a timedelta.
+            align: a moment at which a bucket begins: milliseconds since 1970, a datetime, or one of the server's words, such as ``"*"``, ``"-"``, ``"+"``.
+            bucket_timestamp: which moment of a bucket to give.
+            empty: give the buckets too that hold no samples.
 
         Returns:
             ``list[tuple[int, list[float]]]`` with ``aggregations``;

@@ -92,11 +92,14 @@ class TopkCommands(AwaitedFace[S]):
         ``TOPK.ADD key item [item ...]``
 
         Args:
-            key: a key, as text or bytes.
-            items: any number of them: text, bytes or a number.
+            key: the key of the list of the most frequent items.
+            items: the items, each compared byte by byte.
 
         Returns:
             ``list[S | None]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: items needs at least one element.
 
         Complexity: O(n * k).
         Since RedisBloom 2.0.0.
@@ -111,11 +114,14 @@ class TopkCommands(AwaitedFace[S]):
         ``TOPK.COUNT key item [item ...]``
 
         Args:
-            key: a key, as text or bytes.
-            items: any number of them: text, bytes or a number.
+            key: the key of the list of the most frequent items.
+            items: the items, each compared byte by byte.
 
         Returns:
             ``list[int]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: items needs at least one element.
 
         Complexity: O(n).
         Since RedisBloom 2.0.0.
@@ -131,11 +137,14 @@ class TopkCommands(AwaitedFace[S]):
         ``TOPK.INCRBY key item increment [item increment ...]``
 
         Args:
-            key: a key, as text or bytes.
-            mapping: a mapping.
+            key: the key of the list of the most frequent items.
+            mapping: a mapping of items to how much to add to them.
 
         Returns:
             ``list[S | None]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: mapping must be a mapping; mapping needs at least one element.
 
         Complexity: O(n * k * incr).
         Since RedisBloom 2.0.0.
@@ -150,7 +159,7 @@ class TopkCommands(AwaitedFace[S]):
         ``TOPK.INFO key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the key of the list of the most frequent items.
 
         Returns:
             ``TopKInfo``
@@ -177,8 +186,8 @@ class TopkCommands(AwaitedFace[S]):
         ``TOPK.LIST key [WITHCOUNT]``
 
         Args:
-            key: a key, as text or bytes.
-            withcount: add ``WITHCOUNT``.
+            key: the key of the list of the most frequent items.
+            withcount: give the counts too.
 
         Returns:
             ``list[tuple[S, int]]`` with ``withcount``;
@@ -200,11 +209,14 @@ class TopkCommands(AwaitedFace[S]):
         ``TOPK.QUERY key item [item ...]``
 
         Args:
-            key: a key, as text or bytes.
-            items: any number of them: text, bytes or a number.
+            key: the key of the list of the most frequent items.
+            items: the items, each compared byte by byte.
 
         Returns:
             ``list[bool]``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: items needs at least one element.
 
         Complexity: O(n).
         Since RedisBloom 2.0.0.
@@ -221,14 +233,17 @@ class TopkCommands(AwaitedFace[S]):
         ``TOPK.RESERVE key topk [width depth decay]``
 
         Args:
-            key: a key, as text or bytes.
-            k: a whole number.
-            width: a whole number.
-            depth: a whole number.
-            decay: a number.
+            key: the key of the list of the most frequent items.
+            k: how many items to keep.
+            width: how many counters each row has.
+            depth: how many rows it has.
+            decay: how likely a counter of others shrinks, between 0 and 1.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: width, depth, decay together or not at all.
 
         Complexity: O(1).
         Since RedisBloom 2.0.0.

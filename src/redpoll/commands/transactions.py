@@ -47,10 +47,13 @@ class TransactionsStateCommands(AwaitedFace[S]):
         ``WATCH key [key ...]``
 
         Args:
-            keys: any number of them: ``Key | Many[Key]`` each.
+            keys: the keys whose change is to stop the transaction, one by one or in a collection.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: keys needs at least one element.
 
         Complexity: O(1).
         Since Redis 2.2.0, Valkey 2.2.0.

@@ -196,20 +196,23 @@ class VectorSetCommands(AwaitedFace[S]):
         ``VADD key [REDUCE dim] <FP32|VALUES> vector element [CAS] [NOQUANT|BIN|Q8] [EF build-exploration-factor] [SETATTR attributes] [M numlinks]``
 
         Args:
-            key: a key, as text or bytes.
+            key: the vector set's key.
             vector: numbers, or their bytes as 32-bit floats.
-            element: text, bytes or a number.
-            reduce: a whole number.
-            cas: off by default.
-            noquant: off by default.
-            bin: off by default.
-            q8: off by default.
-            ef: a whole number.
-            setattr: text, bytes or a number.
-            m: a whole number.
+            element: the element's name.
+            reduce: how many dimensions to project the vector to.
+            cas: search for neighbours in a thread of its own.
+            noquant: store the vector as 32-bit floats.
+            bin: store one bit for each dimension.
+            q8: store 8 bits for each dimension; the default.
+            ef: how many candidates to look at: more find better ones, at more cost.
+            setattr: the element's attributes, as JSON text.
+            m: how many links each element has at most.
 
         Returns:
             ``bool``
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: at most one of noquant, bin, q8.
 
         Since Redis 8.0.0.
         See https://redis.io/docs/latest/commands/vadd/
@@ -222,7 +225,7 @@ class VectorSetCommands(AwaitedFace[S]):
         ``VCARD key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the vector set's key.
 
         Returns:
             ``int``
@@ -238,7 +241,7 @@ class VectorSetCommands(AwaitedFace[S]):
         ``VDIM key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the vector set's key.
 
         Returns:
             ``int``
@@ -263,9 +266,9 @@ class VectorSetCommands(AwaitedFace[S]):
         ``VEMB key element [RAW]``
 
         Args:
-            key: a key, as text or bytes.
-            element: text, bytes or a number.
-            raw: add ``RAW``.
+            key: the vector set's key.
+            element: the element's name.
+            raw: give the vector as it is stored.
 
         Returns:
             ``RawVector | None`` with ``raw``;
@@ -285,8 +288,8 @@ class VectorSetCommands(AwaitedFace[S]):
         ``VGETATTR key element``
 
         Args:
-            key: a key, as text or bytes.
-            element: text, bytes or a number.
+            key: the vector set's key.
+            element: the element's name.
 
         Returns:
             ``S | None``
@@ -302,7 +305,7 @@ class VectorSetCommands(AwaitedFace[S]):
         ``VINFO key``
 
         Args:
-            key: a key, as text or bytes.
+            key: the vector set's key.
 
         Returns:
             ``VectorSetInfo | None``
@@ -318,8 +321,8 @@ class VectorSetCommands(AwaitedFace[S]):
         ``VISMEMBER key element``
 
         Args:
-            key: a key, as text or bytes.
-            element: text, bytes or a number.
+            key: the vector set's key.
+            element: the element's name.
 
         Returns:
             ``bool``
@@ -352,9 +355,9 @@ class VectorSetCommands(AwaitedFace[S]):
         ``VLINKS key element [WITHSCORES]``
 
         Args:
-            key: a key, as text or bytes.
-            element: text, bytes or a number.
-            withscores: add ``WITHSCORES``.
+            key: the vector set's key.
+            element: the element's name.
+            withscores: give the scores too.
 
         Returns:
             ``list[dict[S, float]] | None`` with ``withscores``;
@@ -380,8 +383,8 @@ class VectorSetCommands(AwaitedFace[S]):
         ``VRANDMEMBER key [count]``
 
         Args:
-            key: a key, as text or bytes.
-            count: a whole number.
+            key: the vector set's key.
+            count: how many: different ones, or of negative numbers with repetitions; one element, not a list, where it is left out.
 
         Returns:
             ``list[S]`` with ``count``;
@@ -401,17 +404,16 @@ class VectorSetCommands(AwaitedFace[S]):
         ``VRANGE key start end [count]``
 
         Args:
-            key: a key, as text or bytes.
-            start: text, bytes or a number.
-            end: text, bytes or a number.
-            count: a whole number.
+            key: the vector set's key.
+            start: the first element: ``[a`` with it, ``(a`` without it, ``-`` for the first of all.
+            end: the last element: ``[a`` with it, ``(a`` without it, ``+`` for the last of all.
+            count: how many elements to give at most; negative for all.
 
         Returns:
             ``list[S]``
 
         Since Redis 8.4.0.
         See https://redis.io/docs/latest/commands/vrange/
-        Not yet confirmed on a live server.
         """
         return await self._run(VRANGE, encode_vrange(key, start, end, count))
 
@@ -421,8 +423,8 @@ class VectorSetCommands(AwaitedFace[S]):
         ``VREM key element``
 
         Args:
-            key: a key, as text or bytes.
-            element: text, bytes or a number.
+            key: the vector set's key.
+            element: the element's name.
 
         Returns:
             ``bool``
@@ -438,9 +440,9 @@ class VectorSetCommands(AwaitedFace[S]):
         ``VSETATTR key element json``
 
         Args:
-            key: a key, as text or bytes.
-            element: text, bytes or a number.
-            json: text, bytes or a number.
+            key: the vector set's key.
+            element: the element's name.
+            json: the attributes as JSON text; empty takes them away.
 
         Returns:
             ``bool``
@@ -567,24 +569,27 @@ class VectorSetCommands(AwaitedFace[S]):
         ``VSIM key <ELE|FP32|VALUES> vector_or_element [WITHSCORES] [WITHATTRIBS] [COUNT count] [EPSILON max_distance] [EF search-exploration-factor] [FILTER expression] [FILTER-EF max-filtering-effort] [TRUTH] [NOTHREAD]``
 
         Args:
-            key: a key, as text or bytes.
+            key: the vector set's key.
             query: numbers, their bytes as 32-bit floats, or an element.
-            element: text, bytes or a number.
-            withscores: off by default.
-            withattribs: off by default.
-            count: a whole number.
-            epsilon: a number.
-            ef: a whole number.
-            filter: text, bytes or a number.
-            filter_ef: a whole number.
-            truth: off by default.
-            nothread: off by default.
+            element: the element's name.
+            withscores: give the scores too.
+            withattribs: give the attributes too.
+            count: how many elements to give at most.
+            epsilon: give no element farther than this, 0 to 1.
+            ef: how many candidates to look at: more find better ones, at more cost.
+            filter: only elements whose attributes fit an expression.
+            filter_ef: how many candidates to check against ``filter`` at most; 0 for no limit.
+            truth: compare with all elements, exactly and slowly.
+            nothread: search in the server's main thread.
 
         Returns:
             ``dict[S, tuple[float, S | None]]`` with ``withscores`` and ``withattribs``;
             ``dict[S, float]`` with ``withscores``;
             ``dict[S, S | None]`` with ``withattribs``;
             else ``list[S]``.
+
+        Raises:
+            UsageError: before anything is sent, where a rule is broken: exactly one of query, element.
 
         Since Redis 8.0.0.
         See https://redis.io/docs/latest/commands/vsim/
