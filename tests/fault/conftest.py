@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,6 +38,19 @@ def proxy(valkey: EmbeddedServer) -> Iterator[FaultProxy]:
     """A fault proxy in front of Valkey."""
     with FaultProxy(valkey.host, valkey.port) as made:
         yield made
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[EmbeddedServer, EmbeddedServer]]:
+    """A primary and its replica."""
+    at_once = {"repl-diskless-sync-delay": 0}
+    with EmbeddedServer(options=at_once) as primary, EmbeddedServer(options=at_once) as replica:
+        replica.call("REPLICAOF", primary.host, primary.port)
+        until = time.monotonic() + 20
+        while "master_link_status:up" not in replica.call("INFO", "replication"):
+            assert time.monotonic() < until, "the replica does not connect"
+            time.sleep(0.02)
+        yield primary, replica
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
@@ -347,19 +346,6 @@ def check_order(told: list[Any], found: list[int]) -> None:
     assert found == sorted(set(found)), "in order, none twice"
     refused = {number for number, result in enumerate(told) if getattr(result, "outcome", "") == "not_run"}
     assert not refused & set(found)
-
-
-@pytest.fixture
-def pair() -> Iterator[tuple[EmbeddedServer, EmbeddedServer]]:
-    """A primary and its replica."""
-    at_once = {"repl-diskless-sync-delay": 0}
-    with EmbeddedServer(options=at_once) as primary, EmbeddedServer(options=at_once) as replica:
-        replica.call("REPLICAOF", primary.host, primary.port)
-        until = time.monotonic() + 20
-        while "master_link_status:up" not in replica.call("INFO", "replication"):
-            assert time.monotonic() < until, "the replica does not connect"
-            time.sleep(0.02)
-        yield primary, replica
 
 
 async def switched(proxy: FaultProxy, primary: EmbeddedServer, replica: EmbeddedServer) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,19 +18,6 @@ from tests.fault.fake_server import LOADING, FakeServer, On, Times
 from tests.fault.proxy import FaultProxy
 
 QUICK = Reconnect(initial=0.01, max=0.05)
-
-
-@pytest.fixture
-def pair() -> Iterator[tuple[EmbeddedServer, EmbeddedServer]]:
-    """A primary and its replica."""
-    at_once = {"repl-diskless-sync-delay": 0}
-    with EmbeddedServer(options=at_once) as primary, EmbeddedServer(options=at_once) as replica:
-        replica.call("REPLICAOF", primary.host, primary.port)
-        until = time.monotonic() + 20
-        while "master_link_status:up" not in replica.call("INFO", "replication"):
-            assert time.monotonic() < until, "the replica does not connect"
-            time.sleep(0.02)
-        yield primary, replica
 
 
 async def test_a_wrong_password_is_told_at_once_and_not_tried_in_a_circle(
