@@ -17,6 +17,7 @@ from redpoll.spec import KeyReplies, Spec, token_of
 from redpoll.types import Arg
 
 _REFUSED: Final = {
+    "CLUSTER KEYSLOT": "it would tell the slot of the bare name; ask a view with prefix=None for the whole one",
     "MIGRATE": "the other server would get the keys under their full names",
     "RANDOMKEY": "it picks among all keys of the database",
 }
@@ -123,8 +124,17 @@ class Prefix:
     def _named(self, reply: Any) -> Any:
         pairs: Any = reply
         if isinstance(reply, Mapping):  # RESP3
-            return {self._without(key): value for key, value in pairs.items()}
+            return {self._without(key): self._sourced(value) for key, value in pairs.items()}
         return [[self._without(entry[0]), *entry[1:]] for entry in reply]
+
+    def _sourced(self, value: Any) -> Any:
+        """Return a group of time series, which names the series that it was made of; anything else as it is."""
+        parts: Any = value
+        for part in parts if isinstance(value, list) else ():
+            for name in ("sources", b"sources"):
+                if part.__class__ is dict and name in part:
+                    part[name] = [self._without(each) for each in part[name]]
+        return parts
 
     def _without(self, key: Any) -> Any:
         if isinstance(key, str):

@@ -61,7 +61,9 @@ def test_bytes_that_are_no_text() -> None:
     assert Prefix(b"\xff").put_on(FACTS["GET"], ("GET", "k")) == ("GET", b"\xffk")
 
 
-@pytest.mark.parametrize("words", [("MIGRATE", "h", 1, "k", 0, 1), ("RANDOMKEY",), ("FT.SEARCH", "i", "*")])
+@pytest.mark.parametrize(
+    "words", [("MIGRATE", "h", 1, "k", 0, 1), ("RANDOMKEY",), ("CLUSTER KEYSLOT",), ("FT.SEARCH", "i", "*")]
+)
 def test_what_is_refused(words: tuple[Any, ...]) -> None:
     with pytest.raises(UsageError, match="prefix") as error:
         PREFIX.put_on(FACTS[words[0]], words)
@@ -87,6 +89,11 @@ def test_what_is_no_key(key: Any) -> None:
         ("LMPOP", [b"p:k", ["p:v"]], [b"k", ["p:v"]]),
         ("XREAD", {"p:s": [["1-0", ["f", "v"]]]}, {"s": [["1-0", ["f", "v"]]]}),
         ("XREAD", [["p:s", []]], [["s", []]]),
+        (
+            "TS.MRANGE",
+            {"a=b": [{"a": "b"}, {"reducers": ["max"]}, {"sources": ["p:s", b"p:t"]}, [[1, 2.0]]]},
+            {"a=b": [{"a": "b"}, {"reducers": ["max"]}, {"sources": ["s", b"t"]}, [[1, 2.0]]]},
+        ),
         ("XREAD", None, None),
         (
             "TS.INFO",
